@@ -1,0 +1,111 @@
+"""The evidence: what is compared and what was found.  Frozen, plain, shared by every layer.
+
+Knows nothing about models, policies, HTTP or LLMs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class ConflictType(StrEnum):
+    """What two spans disagree about.  Decides the policy that applies."""
+
+    VALUE = "value"  # a number, amount, percentage, duration or version differs
+    DATE = "date"  # a calendar date or year of the same event differs
+    NEGATION = "negation"  # one side denies what the other states
+    ANTONYM = "antonym"  # opposite words in the same slot: mandatory / optional
+    ENTITY = "entity"  # another name stands in the same slot
+    ANSWER = "answer"  # the passages answer the yes/no question differently
+    CONDITIONAL = "conditional"  # incompatible only given a third passage
+    STATEMENT = "statement"  # contradictory in another way
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One retrieved text.  ``metadata`` is kept as given; `guard.trust` reads a few keys of it."""
+
+    id: str
+    text: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """``text == passage.text[start:end]``; offsets are in characters (code points), end exclusive."""
+
+    passage_id: str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence, list item, heading or table row of a passage.
+
+    ``context`` is text that the sentence needs to be understood (the headings above it, a table's header
+    row) and may be empty.  ``kind`` is ``prose``, ``heading``, ``item``, ``row`` or ``code``.
+    """
+
+    span: Span
+    context: str = ""
+    kind: str = "prose"
+
+    @property
+    def text(self) -> str:
+        return self.span.text
+
+    @property
+    def passage_id(self) -> str:
+        return self.span.passage_id
+
+
+@dataclass(frozen=True, slots=True)
+class SentencePair:
+    """Two sentences about the same thing.  ``similarity`` is the cosine of their embeddings, -1..1."""
+
+    a: Sentence
+    b: Sentence
+    similarity: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one detector says of one pair.  ``strength`` is that detector's own 0..1, not calibrated."""
+
+    type: ConflictType
+    strength: float
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two spans that cannot both be true.  A self-contradiction has the same passage on both sides.
+
+    ``score`` is calibrated, 0..1.  ``detectors`` names those that fired.  ``given`` is the third span of a
+    conditional conflict.
+    """
+
+    type: ConflictType
+    score: float
+    a: Span
+    b: Span
+    explanation: str
+    detectors: tuple[str, ...]
+    given: Span | None = None
+
+    @property
+    def is_self_contradiction(self) -> bool:
+        return self.a.passage_id == self.b.passage_id
+
+
+@dataclass(frozen=True, slots=True)
+class Unverified:
+    """Something that was not checked.  ``subject`` is a passage id, a detector's name or ``pairs``."""
+
+    subject: str
+    reason: str

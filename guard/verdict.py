@@ -1,0 +1,101 @@
+"""The verdict: what `Guard.check` returns, and its JSON form.
+
+Knows nothing about how conflicts were found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from detectors.evidence import Conflict, Span, Unverified
+
+
+class Status(StrEnum):
+    CLEAN = "clean"
+    CONFLICT = "conflict"
+    UNVERIFIED = "unverified"
+
+
+class Action(StrEnum):
+    """From mildest to strictest."""
+
+    REPORT = "report"
+    ANNOTATE = "annotate"
+    RERANK = "rerank"
+    DROP = "drop"
+    BLOCK = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Why one passage gave way: the rule that decided, and the span that it lost to."""
+
+    passage_id: str
+    winner_id: str
+    rule: str
+    reason: str
+    lost_to: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the policy decided.  ``losses`` has one entry for each passage outside the kept set."""
+
+    action: Action
+    losses: tuple[Loss, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RepairedPassage:
+    """A passage of the repaired context.
+
+    ``disposition`` is ``kept``, ``annotated``, ``demoted`` or ``dropped``; ``note`` is the annotation
+    (ids and kinds only, never passage text); ``rank_before`` is its position as retrieved, from 0.
+    """
+
+    id: str
+    text: str
+    metadata: Mapping[str, Any]
+    disposition: str
+    rank_before: int
+    note: str = ""
+    loss: Loss | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The result of a check.
+
+    ``passages`` is the repaired context in the order in which it should be used; ``removed`` holds the
+    passages that a drop or block took out, with their reasons, so that nothing is lost.  ``clusters`` lists
+    groups of near-duplicate passages (each group counts as one witness).
+    """
+
+    status: Status
+    conflicts: tuple[Conflict, ...]
+    action: Action
+    passages: tuple[RepairedPassage, ...]
+    removed: tuple[RepairedPassage, ...]
+    unverified: tuple[Unverified, ...]
+    clusters: tuple[tuple[str, ...], ...] = ()
+    notice: str = ""
+    stats: Mapping[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types; `guard/verdict.schema.json` is its JSON Schema."""
+        return {"version": 1, **_plain(asdict(self))}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, (str, int, float, bool)) or value is None:
+        return value
+    return str(value)

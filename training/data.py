@@ -1,0 +1,137 @@
+"""Training rows for the bundled models, read from a folder of labelled JSON Lines files.
+
+The folder holds ``SOURCES.json`` (source -> ``{"weights_may_ship": "yes" | "no" | "check"}``) and
+``train/*.jsonl.gz``.  Only sources marked ``yes`` are read: weights trained on the others may not be
+released.  Every row becomes one `Row`; nothing here knows about models.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any
+
+ENTAILMENT, NEUTRAL, CONTRADICTION, NOT_CONTRADICTION = range(4)
+LABELS = {
+    "entailment": ENTAILMENT,
+    "neutral": NEUTRAL,
+    "contradiction": CONTRADICTION,
+    "not_contradiction": NOT_CONTRADICTION,
+}
+# Logic puzzles and templates teach little about prose: cap what each may contribute.
+MAX_ROWS = {"frag_": 600, "conjnli_adv": 6000, "wikiresnli": 3000, "scone": 2000, "help": 2000}
+NEGATION = re.compile(r"\b(?:not|no|never|cannot|can't|nor|unable|none|impossible)\b|n't\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One labelled pair.  ``label`` is 0 entailment, 1 neutral, 2 contradiction, 3 "not contradiction"."""
+
+    premise: str
+    hypothesis: str
+    label: int
+    source: str
+
+
+def is_held_out(text: str, share: float = 0.03) -> bool:
+    """Split by content, so that the same premise never stands on both sides."""
+    return int(hashlib.sha1(text.encode()).hexdigest()[:8], 16) < share * 2**32
+
+
+def read(path: Path, allowed: set[str]) -> Iterator[dict[str, Any]]:
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        yield from (row for row in map(json.loads, lines) if row["source"] in allowed)
+
+
+def allowed_sources(root: Path) -> set[str]:
+    sources = json.loads((root / "SOURCES.json").read_text())
+    return {name for name, about in sources.items() if about["weights_may_ship"] == "yes"}
+
+
+def load(root: Path, seed: int = 0) -> tuple[list[Row], list[Row]]:
+    """Return (training rows, held-out rows), both shuffled by ``seed``."""
+    allowed = allowed_sources(root)
+    rows = [
+        Row(r["premise"], r["hypothesis"], LABELS[r["label"]], r["source"])
+        for name in ("nli_real", "nli_auto", "nli_synthetic", "nli_binary_aux")
+        for r in read(root / "train" / f"{name}.jsonl.gz", allowed)
+    ]
+    for record in read(root / "train" / "passage_sets.jsonl.gz", allowed):
+        rows.extend(_stance_rows(record) if record["source"] == "conflictqa_strategy" else _edited_rows(record))
+    random.Random(seed).shuffle(rows)
+    counts: Counter[str] = Counter()
+    train, held_out = [], []
+    for row in dict.fromkeys(rows):
+        cap = next((n for prefix, n in MAX_ROWS.items() if row.source.startswith(prefix)), None)
+        counts[row.source] += 1
+        if cap is not None and counts[row.source] > cap:
+            continue
+        (held_out if is_held_out(row.premise) else train).append(row)
+    return train, held_out
+
+
+def _stance_rows(record: dict[str, Any]) -> Iterator[Row]:
+    """A yes/no question read as a hypothesis: entailed by passages that answer yes, contradicted by those
+    that answer no, neutral to passages about something else."""
+    question, source = record["question"], "stance_" + record["source"]
+    answers = {p["answer"] for p in record["passages"] if p.get("answer")}
+    for passage in record["passages"]:
+        answer = passage.get("answer")
+        if not answer:
+            yield Row(passage["text"], question, NEUTRAL, source)
+            continue
+        negated = bool(NEGATION.search(answer)) != bool(NEGATION.search(question))
+        yield Row(passage["text"], question, CONTRADICTION if negated else ENTAILMENT, source)
+        yield Row(passage["text"], answer, ENTAILMENT, source)
+        for other in answers - {answer}:
+            yield Row(passage["text"], other, CONTRADICTION, source)
+
+
+def _edited_rows(record: dict[str, Any]) -> Iterator[Row]:
+    """Aligned sentences of two edited copies of one passage: a conflict edit gives contradictions, a
+    paraphrase gives entailments; sentences of the other passages of the set are neutral."""
+    texts = [p["text"] for p in record["passages"]]
+    source = "aligned_" + record["source"]
+    edited = [tuple(pair) for pair in record["conflicts"] or []]
+    for i, j in edited:
+        for a, b in _changed_sentences(texts[i], texts[j]):
+            yield Row(a, b, CONTRADICTION, source)
+            yield Row(b, a, CONTRADICTION, source)
+    if record["type"] == "paraphrase":
+        close = [(i, j) for i in range(len(texts)) for j in range(i) if _overlap(texts[i], texts[j]) > 0.5]
+        for i, j in close:
+            for a, b in _changed_sentences(texts[i], texts[j]):
+                yield Row(a, b, ENTAILMENT, source)
+                yield Row(b, a, ENTAILMENT, source)
+    used = {i for pair in edited for i in pair}
+    rest = [i for i in range(len(texts)) if i not in used]
+    if used and rest:
+        rng = random.Random(record["id"])
+        a, b = _sentences(texts[min(used)]), _sentences(texts[rng.choice(rest)])
+        yield Row(rng.choice(a), rng.choice(b), NEUTRAL, source)
+
+
+def _sentences(text: str) -> list[str]:
+    return [s for s in re.split(r"(?<=[.!?])\s+(?=[A-Z\"'(])", text) if s] or [text]
+
+
+def _overlap(a: str, b: str) -> float:
+    one, two = set(a.lower().split()), set(b.lower().split())
+    return len(one & two) / max(1, min(len(one), len(two)))
+
+
+def _changed_sentences(a: str, b: str) -> Iterator[tuple[str, str]]:
+    left, right = _sentences(a), _sentences(b)
+    for tag, i, i2, j, j2 in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+        if tag == "replace":
+            for one, two in zip(left[i:i2], right[j:j2], strict=False):
+                if _overlap(one, two) > 0.3:
+                    yield one, two
