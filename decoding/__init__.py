@@ -1,0 +1,1 @@
+"""Next-token distributions with and without context.  Empty so far; imports nothing of the other packages."""

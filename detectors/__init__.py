@@ -1,0 +1,1 @@
+"""What sentences say about each other.  Imports nothing of the other packages."""

@@ -1,0 +1,99 @@
+"""Candidate pairs: only sentences that talk about the same thing are compared.
+
+Two ways to qualify: near neighbours by embedding (FAISS), and shared rare words, which embeddings miss (names,
+numbers' nouns, codes).  Each sentence gets a bounded number of partners, so the number of pairs grows with the
+number of sentences, not with its square.  Knows nothing about NLI.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from .encoder import Vectors
+from .evidence import Sentence, SentencePair
+from .words import content_words
+
+NEIGHBOURS = 8
+MIN_SIMILARITY = 0.45
+MIN_SHARED_WORDS = 2
+MIN_SHARED_SHARE = 0.34  # of the shorter sentence's content words
+RARE = 12  # a word in more sentences than this does not point at a subject
+HNSW_FROM = 50_000  # below this an exact search is faster than building a graph
+
+
+def neighbours(vectors: Vectors, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (similarities, indices), both (n, k), best first, each row without the sentence itself where it
+    is found; -1 marks no neighbour."""
+    import faiss
+
+    n, dimension = vectors.shape
+    if n >= HNSW_FROM:
+        index = faiss.IndexHNSWFlat(dimension, 32, faiss.METRIC_INNER_PRODUCT)
+    else:
+        index = faiss.IndexFlatIP(dimension)
+    index.add(np.ascontiguousarray(vectors))
+    similarities, indices = index.search(np.ascontiguousarray(vectors), min(k, n))
+    return similarities, indices
+
+
+def candidate_pairs(
+    sentences: Sequence[Sentence], vectors: Vectors, k: int = NEIGHBOURS, min_similarity: float = MIN_SIMILARITY
+) -> list[SentencePair]:
+    """Return pairs worth comparing, most similar first, ties by position.
+
+    ``vectors``: (n_sentences, dimension), unit rows.  Headings and code state nothing and are left out, as
+    are pairs of equal text.
+    """
+    usable = [i for i, s in enumerate(sentences) if s.kind in ("prose", "item", "row")]
+    usable = [i for i in usable if len(content_words(sentences[i].text)) >= 2]
+    if len(usable) < 2:
+        return []
+    chosen = vectors[usable]
+    found: set[tuple[int, int]] = set()
+    # Copies crowd out other neighbours, so look further than k and stop after k different texts.
+    similarities, indices = neighbours(chosen, 3 * k)
+    for row in range(len(usable)):
+        texts: set[str] = {sentences[usable[row]].text}
+        for similarity, column in zip(similarities[row], indices[row], strict=True):
+            if column < 0 or similarity < min_similarity or len(texts) > k:
+                break
+            text = sentences[usable[column]].text
+            if text != sentences[usable[row]].text:
+                texts.add(text)
+                found.add((min(row, int(column)), max(row, int(column))))
+    found.update(_sharing_rare_words([content_words(sentences[i].text) for i in usable], k))
+    pairs = [
+        SentencePair(sentences[usable[i]], sentences[usable[j]], float(chosen[i] @ chosen[j]))
+        for i, j in sorted(found)
+        if _normal(sentences[usable[i]].text) != _normal(sentences[usable[j]].text)
+    ]
+    return sorted(pairs, key=lambda p: (-p.similarity, _position(p.a), _position(p.b)))
+
+
+def _sharing_rare_words(words: Sequence[frozenset[str]], k: int) -> set[tuple[int, int]]:
+    holders: dict[str, list[int]] = defaultdict(list)
+    for i, some in enumerate(words):
+        for word in some:
+            holders[word].append(i)
+    shared: Counter[tuple[int, int]] = Counter()
+    for places in holders.values():
+        if len(places) <= RARE:
+            shared.update((i, j) for at, i in enumerate(places) for j in places[at + 1 :])
+    partners: dict[int, list[tuple[float, int, int]]] = defaultdict(list)
+    for (i, j), count in shared.items():
+        share = count / min(len(words[i]), len(words[j]))
+        if count >= MIN_SHARED_WORDS and share >= MIN_SHARED_SHARE:
+            partners[i].append((-share, i, j))
+            partners[j].append((-share, i, j))
+    return {(i, j) for some in partners.values() for _, i, j in sorted(some)[:k]}
+
+
+def _normal(text: str) -> str:
+    return " ".join(text.lower().split()).strip(" .*_-•|")
+
+
+def _position(sentence: Sentence) -> tuple[str, int]:
+    return sentence.passage_id, sentence.span.start

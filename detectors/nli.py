@@ -1,0 +1,193 @@
+"""The NLI scorer: for (premise, hypothesis) pairs, how likely entailment, neutral and contradiction are.
+
+Any transformers sequence-classification model (a sentence-transformers CrossEncoder is one) by path or hub
+name.  Columns are found by label name in the model's config.  Pairs are batched by length, cached by content
+and model revision, and windowed with overlap when they exceed the model's limit.  Knows nothing about
+passages, conflicts or policies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import ModelError
+from .segment import windows
+
+BUNDLED = Path(__file__).parent / "models" / "nli"
+ENTAILMENT, NEUTRAL, CONTRADICTION = range(3)
+TOKENS_PER_BATCH = 4096
+CACHE_PAIRS = 100_000
+
+Scores = npt.NDArray[np.float32]
+"""(n_pairs, 3), rows sum to 1, columns entailment / neutral / contradiction."""
+
+
+def columns_of(id2label: dict[int, str]) -> tuple[int | None, int | None, int]:
+    """Return the columns of (entailment, neutral, contradiction) by label name.
+
+    >>> columns_of({0: "CONTRADICTION", 1: "NEUTRAL", 2: "ENTAILMENT"})
+    (2, 1, 0)
+    """
+    found: dict[str, int] = {}
+    for column, label in id2label.items():
+        name = str(label).lower().replace("_", " ").replace("-", " ")
+        for key in ("contradict", "entail", "neutral"):
+            if key in name and not name.startswith(("not ", "non ")):
+                found[key] = int(column)
+    if "contradict" not in found:
+        raise ModelError(
+            f"the model has no contradiction label (its labels: {', '.join(map(str, id2label.values()))}); "
+            "choose a model fine-tuned on three-way NLI"
+        )
+    return found.get("entail"), found.get("neutral"), found["contradict"]
+
+
+def cpu_prefers_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 natively; elsewhere bfloat16 is slower than float32."""
+    import torch
+
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+
+
+class NLIModel:
+    """A loaded cross-encoder.  Build it with `load`; ``score`` is the whole interface."""
+
+    def __init__(self, model: Any, tokenizer: Any, revision: str) -> None:
+        self.revision = revision
+        self._model = model
+        self._tokenizer = tokenizer
+        self._columns = columns_of(model.config.id2label)
+        limit = int(getattr(model.config, "max_position_embeddings", 512))
+        # Position tables with a padding offset (RoBERTa) hold two fewer than they say.
+        self.max_tokens = min(int(tokenizer.model_max_length), limit if limit % 2 == 0 else limit - 2, 512)
+        self._cache: OrderedDict[tuple[str, str], npt.NDArray[np.float32]] = OrderedDict()
+        self.calls = 0
+
+    def score(
+        self, pairs: Sequence[tuple[str, str]], on_batch: Callable[[int], None] | None = None
+    ) -> Scores:
+        """Return an (n, 3) array for n pairs; see `Scores`.  ``on_batch(n)`` is called as pairs are done."""
+        missing = [pair for pair in dict.fromkeys(pairs) if pair not in self._cache]
+        fresh = self._score_uncached(missing, on_batch)
+        result = np.zeros((len(pairs), 3), dtype=np.float32)
+        for row, pair in enumerate(pairs):
+            result[row] = fresh[pair] if pair in fresh else self._cache[pair]
+        self._cache.update(fresh)
+        while len(self._cache) > CACHE_PAIRS:
+            self._cache.popitem(last=False)
+        return result
+
+    def _score_uncached(
+        self, pairs: Sequence[tuple[str, str]], on_batch: Callable[[int], None] | None
+    ) -> dict[tuple[str, str], npt.NDArray[np.float32]]:
+        """Score every window of every pair, then keep for a pair its most contradictory window."""
+        jobs = [(owner, window) for owner, pair in enumerate(pairs) for window in self._windows(pair)]
+        if not jobs:
+            return {}
+        encoded = self._tokenizer([w[0] for _, w in jobs], [w[1] for _, w in jobs], truncation=False)
+        lengths = [len(ids) for ids in encoded["input_ids"]]
+        order = sorted(range(len(jobs)), key=lengths.__getitem__)
+        rows = np.zeros((len(jobs), 3), dtype=np.float32)
+        for batch in _batches(order, lengths):
+            rows[batch] = self._forward({k: [encoded[k][i] for i in batch] for k in encoded})
+            if on_batch:
+                on_batch(len(batch))
+        self.calls += len(jobs)
+        best: dict[tuple[str, str], npt.NDArray[np.float32]] = {}
+        for (owner, _), row in zip(jobs, rows, strict=True):
+            pair = pairs[owner]
+            if pair not in best or row[CONTRADICTION] > best[pair][CONTRADICTION]:
+                best[pair] = row
+        return best
+
+    def _windows(self, pair: tuple[str, str]) -> list[tuple[str, str]]:
+        budget = self.max_tokens - 4
+        if len(pair[0]) + len(pair[1]) <= budget:  # a token is at least one character
+            return [pair]
+        counts = [self._count(text) for text in pair]
+        if sum(counts) <= budget:
+            return [pair]
+        shorter = min(min(counts), budget // 2)
+        sides = [
+            [text[s:e] for s, e in windows(text, self._count, shorter if n <= shorter else budget - shorter)]
+            for text, n in zip(pair, counts, strict=True)
+        ]
+        if all(n > budget // 2 for n in counts):
+            sides = [[text[s:e] for s, e in windows(text, self._count, budget // 2)] for text in pair]
+        return [(p, h) for p in sides[0] for h in sides[1]]
+
+    def _count(self, text: str) -> int:
+        return len(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
+    def _forward(self, inputs: dict[str, list[list[int]]]) -> Scores:
+        import torch
+
+        batch = self._tokenizer.pad(inputs, return_tensors="pt").to(self._model.device)
+        with torch.inference_mode():
+            probabilities = self._model(**batch).logits.float().softmax(-1).cpu().numpy()
+        entail, neutral, contradiction = self._columns
+        rows = np.zeros((len(probabilities), 3), dtype=np.float32)
+        rows[:, CONTRADICTION] = probabilities[:, contradiction]
+        if entail is not None:
+            rows[:, ENTAILMENT] = probabilities[:, entail]
+        rows[:, NEUTRAL] = 1 - rows[:, CONTRADICTION] - rows[:, ENTAILMENT]
+        return rows
+
+
+def _batches(order: list[int], lengths: list[int]) -> list[list[int]]:
+    batches: list[list[int]] = [[]]
+    for i in order:
+        if batches[-1] and (len(batches[-1]) + 1) * lengths[i] > TOKENS_PER_BATCH:
+            batches.append([])
+        batches[-1].append(i)
+    return batches
+
+
+@lru_cache(maxsize=2)
+def load(name: str | None = None, device: str | None = None) -> NLIModel:
+    """Load the bundled model, or any other by path or hub name.  Raises `ModelError`."""
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    source = str(BUNDLED if name is None else name)
+    is_path = Path(source).exists()
+    if not is_path and (source.startswith((".", "/", "~")) or source.count("/") > 1):
+        raise ModelError(f"no model directory at {source!r}; check the path given as model")
+    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    fast = chosen.startswith("cuda") or (chosen == "cpu" and cpu_prefers_bfloat16())
+    dtype = torch.bfloat16 if fast else torch.float32
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=is_path)
+        model = AutoModelForSequenceClassification.from_pretrained(source, local_files_only=is_path, dtype=dtype)
+    except Exception as error:  # every library below has its own errors for a bad checkpoint
+        advice = (
+            "the directory must hold config.json, a tokenizer and intact weights"
+            if is_path
+            else "it is neither a local directory nor reachable on the model hub; pass a local path"
+        )
+        raise ModelError(f"cannot load the NLI model {source!r}: {advice} ({error})") from error
+    return NLIModel(model.to(chosen).eval(), tokenizer, _revision(source))
+
+
+def _revision(source: str) -> str:
+    """Identify the weights: a hash of name, size and first and last bytes of each file of a directory."""
+    path = Path(source)
+    if not path.is_dir():
+        return source
+    digest = hashlib.sha256()
+    for file in sorted(path.glob("*")):
+        if file.is_file():
+            with file.open("rb") as content:
+                digest.update(f"{file.name}:{file.stat().st_size}".encode() + content.read(65536))
+                content.seek(max(0, file.stat().st_size - 65536))
+                digest.update(content.read(65536))
+    return digest.hexdigest()[:16]

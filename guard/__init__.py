@@ -1,0 +1,52 @@
+"""PassageGuard: checks what a retriever returned before an LLM believes it.
+
+Everything that users need is imported from here.  Importing loads no model library; each name is resolved on
+first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from detectors.errors import ConfigError, InputError, ModelError, PassageGuardError
+    from detectors.evidence import Conflict, ConflictType, Passage, Span, Unverified
+
+    from .config import GuardConfig
+    from .pipeline import Guard
+    from .policy import Policy
+    from .trust import TrustRules
+    from .verdict import Action, RepairedPassage, Status, Verdict
+
+_HOMES = {
+    "Guard": "guard.pipeline",
+    "GuardConfig": "guard.config",
+    "Policy": "guard.policy",
+    "TrustRules": "guard.trust",
+    "Action": "guard.verdict",
+    "RepairedPassage": "guard.verdict",
+    "Status": "guard.verdict",
+    "Verdict": "guard.verdict",
+    "Conflict": "detectors.evidence",
+    "ConflictType": "detectors.evidence",
+    "Passage": "detectors.evidence",
+    "Span": "detectors.evidence",
+    "Unverified": "detectors.evidence",
+    "ConfigError": "detectors.errors",
+    "InputError": "detectors.errors",
+    "ModelError": "detectors.errors",
+    "PassageGuardError": "detectors.errors",
+}
+__version__ = "0.1.0"
+__all__ = [
+    "Action", "ConfigError", "Conflict", "ConflictType", "Guard", "GuardConfig", "InputError", "ModelError",
+    "Passage", "PassageGuardError", "Policy", "RepairedPassage", "Span", "Status", "TrustRules", "Unverified",
+    "Verdict",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'guard' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,54 @@
+"""The configuration of a Guard: one frozen object, validated when it is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from detectors.errors import ConfigError
+
+from .policy import Policy
+
+DETECTORS = ("nli", "values", "stance", "conditional")
+
+
+@dataclass(frozen=True, slots=True)
+class GuardConfig:
+    """Settings of `Guard`.
+
+    model: NLI model, a path or hub name; None is the bundled one.
+    encoder: sentence-transformers model for candidates, a path or hub name; None is the bundled one.
+    policy: what to do about conflicts.
+    detectors: any of `DETECTORS`; ``nli`` and ``values`` see every candidate pair.
+    threshold: least calibrated score of a conflict, 0..1; None is the shipped working point.
+    max_pairs: most sentence pairs to score; the least similar beyond it are reported as unverified.
+    deadline_s: seconds after which what is left is reported as unverified; None is no limit.
+    max_passage_chars: a longer passage is refused.
+    device: ``cpu``, ``cuda``, …; None chooses.
+    """
+
+    model: str | None = None
+    encoder: str | None = None
+    policy: Policy = field(default_factory=Policy)
+    detectors: tuple[str, ...] = DETECTORS
+    threshold: float | None = None
+    max_pairs: int = 20_000
+    deadline_s: float | None = None
+    max_passage_chars: int = 5_000_000
+    device: str | None = None
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.detectors) - set(DETECTORS))
+        if unknown:
+            raise ConfigError(f"unknown detector {unknown[0]!r}; choose from {', '.join(DETECTORS)}")
+        if not self.detectors:
+            raise ConfigError("detectors is empty: nothing would be checked")
+        if {"stance", "conditional"} & set(self.detectors) and "nli" not in self.detectors:
+            raise ConfigError("contradictory settings: stance and conditional need the nli detector")
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise ConfigError(f"threshold must lie in 0..1, not {self.threshold}")
+        if self.max_pairs < 1:
+            raise ConfigError(f"max_pairs must be at least 1, not {self.max_pairs}")
+        if self.deadline_s is not None and self.deadline_s <= 0:
+            raise ConfigError(f"deadline_s must be positive, not {self.deadline_s}")
+        if self.max_passage_chars < 1:
+            raise ConfigError(f"max_passage_chars must be at least 1, not {self.max_passage_chars}")

@@ -1,0 +1,1 @@
+"""Wire formats over `guard`.  Empty so far; a leaf that nothing imports."""
