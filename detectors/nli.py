@@ -72,6 +72,11 @@ class NLIModel:
         self._cache: OrderedDict[tuple[str, str], npt.NDArray[np.float32]] = OrderedDict()
         self.calls = 0
 
+    @classmethod
+    def like(cls, other: NLIModel) -> NLIModel:
+        """Return the same model with an empty cache."""
+        return cls(other._model, other._tokenizer, other.revision)
+
     def score(
         self, pairs: Sequence[tuple[str, str]], on_batch: Callable[[int], None] | None = None
     ) -> Scores:

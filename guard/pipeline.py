@@ -97,7 +97,7 @@ class Guard:
             ids = sorted((pair.a.passage_id, pair.b.passage_id), key=rank.__getitem__)
             best[ids[0], ids[1]] = max(best[ids[0], ids[1]], float(score))
         if "stance" in self.config.detectors:
-            for key, score in stance.stance_scores(passages, question, self._scorer).items():
+            for key, score in stance.stance_scores(passages, question, self.scorer).items():
                 best[key] = max(best[key], score)
         return best
 
@@ -106,7 +106,8 @@ class Guard:
         return self._given_encoder or encoder.load(self.config.encoder, self.config.device)
 
     @cached_property
-    def _scorer(self) -> nli.NLIModel:
+    def scorer(self) -> nli.NLIModel:
+        """The loaded NLI model."""
         return self._given_scorer or nli.load(self.config.model, self.config.device)
 
     @cached_property
@@ -114,6 +115,11 @@ class Guard:
         shipped = conflict.load_calibration()
         threshold = self.config.threshold
         return shipped if threshold is None else replace(shipped, threshold=threshold)
+
+    @property
+    def threshold(self) -> float:
+        """The least calibrated score of a conflict."""
+        return self._calibration.threshold
 
     def _sentences(self, passages: Sequence[Passage]) -> tuple[list[Sentence], tuple[Unverified, ...]]:
         """Segment in order of id, so that the order of passages changes nothing."""
@@ -139,7 +145,7 @@ class Guard:
 
     def _scores(self, pairs: Sequence[SentencePair], progress: Progress | None) -> ScoredPairs:
         end = None if self.config.deadline_s is None else time.monotonic() + self.config.deadline_s
-        scorer = self._scorer if "nli" in self.config.detectors else None
+        scorer = self.scorer if "nli" in self.config.detectors else None
         use_values = "values" in self.config.detectors
         return score_pairs(
             pairs, scorer, use_values, self._calibration, lambda: end is not None and time.monotonic() > end, progress
@@ -156,10 +162,10 @@ class Guard:
         ]
         by_id = {p.id: p for p in passages}
         if "stance" in self.config.detectors:
-            for (a, b), score in stance.stance_scores(passages, question, self._scorer).items():
+            for (a, b), score in stance.stance_scores(passages, question, self.scorer).items():
                 if score >= threshold and question:
                     found.append(
-                        stance.answer_conflict(by_id[a], by_id[b], score, question, sentences, self._scorer)
+                        stance.answer_conflict(by_id[a], by_id[b], score, question, sentences, self.scorer)
                     )
         if "conditional" in self.config.detectors:
             found.extend(self._conditional(sentences, {(c.a, c.b) for c in found}))
