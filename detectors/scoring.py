@@ -14,13 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from . import values
-from .conflict import FEATURES, Calibration, calibrated, features
+from .conflict import FEATURES, Calibration, calibrated, difference, features
 from .evidence import Sentence, SentencePair, Unverified
 from .nli import CONTRADICTION, NLIModel, Scores
+from .scope import why_not
 
 CHUNK = 512
 HINT = 0.03  # least contradiction probability that is worth asking in the other direction
 MARKUP = re.compile(r"[*_`|]{1,3}|^\s*(?:[-+•]|\d+[.)])\s+")
+BENIGN_FACTOR = 0.1  # what a benign shape leaves of a score
 VALUE = FEATURES.index("value")
 
 
@@ -83,14 +85,16 @@ def score_pairs(
 def _score_chunk(
     pairs: Sequence[SentencePair], nli: NLIModel | None, use_values: bool, calibration: Calibration
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    benign = np.array([why_not(p, difference(p.a.text, p.b.text).replaced) is not None for p in pairs])
+    factor = np.where(benign, BENIGN_FACTOR, 1.0)
     if nli is None:
         found = [values.disagreement(p.a.text, p.b.text) if use_values else None for p in pairs]
-        return np.array([f.strength if f else 0.0 for f in found]), np.zeros(len(pairs))
+        return factor * np.array([f.strength if f else 0.0 for f in found]), np.zeros(len(pairs))
     forward, backward = both_directions(pairs, nli)
     rows = features(pairs, forward, backward)
     if not use_values:
         rows[:, VALUE] = 0.0
-    return calibrated(rows, calibration), np.maximum(forward, backward)[:, CONTRADICTION].astype(float)
+    return factor * calibrated(rows, calibration), np.maximum(forward, backward)[:, CONTRADICTION].astype(float)
 
 
 def both_directions(pairs: Sequence[SentencePair], nli: NLIModel) -> tuple[Scores, Scores]:

@@ -24,7 +24,7 @@ from detectors.errors import ConfigError, InputError
 from detectors.evidence import Conflict, ConflictType, Passage, Span
 
 from .independent_set import max_weight_independent_set
-from .trust import RULES, Trust, TrustRules, declared_rule, decisive_rule, ordering, sort_key
+from .trust import RULES, Trust, TrustRules, decisive_rule, declared_rule, ordering, sort_key
 from .verdict import Action, Decision, Loss
 
 SELF_CONTRADICTION = "self-contradiction"
@@ -84,7 +84,8 @@ def decide(
 
     >>> a, b = Passage("a", "20 days.", {"date": "2021"}), Passage("b", "25 days.", {"date": "2024"})
     >>> clash = Conflict(ConflictType.VALUE, 0.9, Span("a", 0, 2, "20"), Span("b", 0, 2, "25"), "", ())
-    >>> [(loss.passage_id, loss.winner_id, loss.rule) for loss in decide([clash], [a, b], [], Policy()).losses]
+    >>> losses = decide([clash], [a, b], [], Policy()).losses
+    >>> [(loss.passage_id, loss.winner_id, loss.rule) for loss in losses]
     [('a', 'b', 'date')]
     """
     trust = ordering(passages, policy.trust)

@@ -88,7 +88,8 @@ def ordering(passages: Sequence[Passage], rules: TrustRules) -> dict[str, Trust]
 def declared_rule(a: Trust, b: Trust) -> str | None:
     """Return the declared rule by which ``a`` beats ``b``, or None where no declaration says so.
 
-    >>> declared_rule(Trust("a", 1, authority=0.9), Trust("b", 0)), declared_rule(Trust("a", 0), Trust("b", 1))
+    >>> a, b = Trust("a", 1, authority=0.9), Trust("b", 0)
+    >>> declared_rule(a, b), declared_rule(b, a)
     ('authority', None)
     """
     if b.id in a.supersedes:

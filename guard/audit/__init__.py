@@ -1,0 +1,1 @@
+"""Documents in, passages out; the report is in `guard.cli`."""

@@ -1,0 +1,55 @@
+"""The value detector against a hand-made table of pairs."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors import values
+from detectors.evidence import ConflictType
+
+DISAGREE = [
+    ("The trial lasts 14 days.", "The trial lasts 30 days."),
+    ("The log holds 64 MB of data.", "The log holds 0.5 GB of data."),
+    ("The budget is $5 million.", "The budget is $6 million."),
+    ("The discount is 10%.", "The discount is 15 percent."),
+    ("The hall opened on 3 May 2021.", "The hall opened on May 5, 2021."),
+    ("Refunds take up to 10 days.", "Refunds take 12 days."),
+    ("The tank holds two litres of oil.", "The tank holds 3 l of oil."),
+    ("Needs version 3.1.2 of the driver.", "Needs version 3.2.0 of the driver."),
+]
+AGREE = [
+    ("The route is 5 km long.", "The route is 3.1 mi long."),
+    ("The fee is $1.2 million.", "The fee is $1,200,000."),
+    ("The session lasts 1.5 h.", "The session lasts 90 minutes."),
+    ("About 4,200 people work here.", "4,187 people work here."),
+    ("Refunds take up to 10 days.", "Refunds take 7 days."),
+    ("At least 5 engineers attend.", "7 engineers attend."),
+    ("Delivery takes 10-15 days.", "Delivery takes 12 days."),
+    ("See section 4.2 for the wiring.", "See section 5.1 for the wiring."),
+    ("Order ORD-1234 was shipped.", "Order ORD-9876 was shipped."),
+    ("Revenue in 2023 was $5 million.", "Revenue in 2024 was $6 million."),
+    ("VAT is 19% in Germany today.", "VAT is 20% in France today."),
+    ("The hall opened in May 2021.", "The hall opened on 3 May 2021."),
+]
+
+
+@pytest.mark.parametrize(("a", "b"), DISAGREE)
+def test_exclusive_values_are_found_in_both_orders(a, b):
+    found, mirrored = values.disagreement(a, b), values.disagreement(b, a)
+    assert found is not None and mirrored is not None
+    assert found.type == mirrored.type and found.strength == mirrored.strength
+
+
+@pytest.mark.parametrize(("a", "b"), AGREE)
+def test_compatible_values_are_not_found(a, b):
+    assert values.disagreement(a, b) is None
+
+
+def test_a_differing_date_is_typed_as_date():
+    assert values.disagreement(*DISAGREE[4]).type is ConflictType.DATE
+
+
+@given(st.text(alphabet="0123456789 .,-%$€abkmdhysMay", max_size=60))
+def test_quantities_slice_back(text):
+    for quantity in values.extract(text):
+        assert text[quantity.start : quantity.end] == quantity.text
