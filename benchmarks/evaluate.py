@@ -49,9 +49,7 @@ def all_pairs(passages: list[Passage], scorer: nli.NLIModel) -> tuple[float, int
 
 def overlap(passages: list[Passage]) -> float:
     words = [content_words(p.text) for p in passages]
-    return max(
-        (len(a & b) / max(1, len(a | b)) for i, a in enumerate(words) for b in words[i + 1 :]), default=0.0
-    )
+    return max((len(a & b) / max(1, len(a | b)) for i, a in enumerate(words) for b in words[i + 1 :]), default=0.0)
 
 
 def passage_sets(rows: list[dict[str, Any]], guard: Guard, baseline: nli.NLIModel | None) -> dict[str, Any]:
@@ -75,15 +73,15 @@ def passage_sets(rows: list[dict[str, Any]], guard: Guard, baseline: nli.NLIMode
         if is_conflict and row["conflicts"] and score >= guard.threshold:
             total += 1
             ids = [p.id for p in passages]
-            named += tuple(sorted((ids.index(best[0]), ids.index(best[1])))) in {tuple(sorted(c)) for c in row["conflicts"]}
+            named += tuple(sorted((ids.index(best[0]), ids.index(best[1])))) in {
+                tuple(sorted(c)) for c in row["conflicts"]
+            }
+    columns = [(1, "passageguard"), *([(2, "all_pairs_nli")] if baseline else []), (3, "overlap")]
     table = {}
     for source, some in sorted(by_source.items()):
         label = [s[0] for s in some]
-        table[source] = {
-            name: round(float(roc_auc_score(label, [s[i] for s in some])), 3)
-            for i, name in ((1, "passageguard"), (2, "all_pairs_nli"), (3, "overlap"))
-        }
-    macro = {k: round(float(np.mean([t[k] for t in table.values()])), 3) for k in ("passageguard", "all_pairs_nli", "overlap")}
+        table[source] = {name: round(float(roc_auc_score(label, [s[i] for s in some])), 3) for i, name in columns}
+    macro = {name: round(float(np.mean([t[name] for t in table.values()])), 3) for _, name in columns}
     return {
         "auroc": {**table, "macro": macro},
         "alarm_rate": {k: round(float(np.mean(v)), 3) for k, v in sorted(alarms.items())},

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,7 @@ def neighbours(vectors: Vectors, k: int) -> tuple[np.ndarray, np.ndarray]:
     import faiss
 
     n, dimension = vectors.shape
+    index: Any
     if n >= HNSW_FROM:
         index = faiss.IndexHNSWFlat(dimension, 32, faiss.METRIC_INNER_PRODUCT)
     else:

@@ -1,9 +1,9 @@
 """Errors that PassageGuard raises on purpose.  Each message says what went wrong, where, and what to do.
 
-    PassageGuardError
-    ├── InputError    a passage, file or set that cannot be checked
-    ├── ConfigError   contradictory or unknown settings
-    └── ModelError    a model that cannot be loaded or used
+PassageGuardError
+├── InputError    a passage, file or set that cannot be checked
+├── ConfigError   contradictory or unknown settings
+└── ModelError    a model that cannot be loaded or used
 """
 
 

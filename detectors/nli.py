@@ -77,9 +77,7 @@ class NLIModel:
         """Return the same model with an empty cache."""
         return cls(other._model, other._tokenizer, other.revision)
 
-    def score(
-        self, pairs: Sequence[tuple[str, str]], on_batch: Callable[[int], None] | None = None
-    ) -> Scores:
+    def score(self, pairs: Sequence[tuple[str, str]], on_batch: Callable[[int], None] | None = None) -> Scores:
         """Return an (n, 3) array for n pairs; see `Scores`.  ``on_batch(n)`` is called as pairs are done."""
         missing = [pair for pair in dict.fromkeys(pairs) if pair not in self._cache]
         fresh = self._score_uncached(missing, on_batch)
@@ -139,7 +137,7 @@ class NLIModel:
         batch = self._tokenizer.pad(inputs, return_tensors="pt").to(self._model.device)
         with torch.inference_mode():
             probabilities = self._model(**batch).logits.float().softmax(-1).cpu().numpy()
-        entail, neutral, contradiction = self._columns
+        entail, _, contradiction = self._columns
         rows = np.zeros((len(probabilities), 3), dtype=np.float32)
         rows[:, CONTRADICTION] = probabilities[:, contradiction]
         if entail is not None:

@@ -26,7 +26,9 @@ MONTH_OR_DAY = frozenset(values.MONTHS) | frozenset(
     "monday tuesday wednesday thursday friday saturday sunday q1 q2 q3 q4".split()
 )
 PRODUCT = re.compile(r"\b[A-Z]{1,5}-?\d+\w*\b")
-NUMBERED = re.compile(r"\b(version|ticket|tier|phase|section|article|model|level|class|type|grade|v)\s*(\d[\w.]*)", re.I)
+NUMBERED = re.compile(
+    r"\b(version|ticket|tier|phase|section|article|model|level|class|type|grade|v)\s*(\d[\w.]*)", re.I
+)
 HYPOTHETICAL = re.compile(r"^\s*if\b|\b(?:were to|would have|would no longer|would be|suppose|assuming)\b", re.I)
 REPORTED = re.compile(r"\b(?:claim|allege|believe|argue|suspect|complain)(?:s|d|ed)?\b|\baccording to\b", re.I)
 PLANNED = re.compile(r"\b(?:planned|scheduled|expected|intended|due) (?:for|to)\b|\bplans? to\b", re.I)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import values
-from .conflict import FEATURES, Calibration, calibrated, difference, features
+from .conflict import ALIGNED_SCORE, FEATURES, Calibration, aligned_antonyms, calibrated, difference, features
 from .evidence import Sentence, SentencePair, Unverified
 from .nli import CONTRADICTION, NLIModel, Scores
 from .scope import why_not
@@ -63,13 +63,17 @@ def score_pairs(
     for start in range(0, len(pairs), CHUNK):
         if expired():
             left = len(pairs) - start
-            unverified.append(Unverified("pairs", f"deadline reached: {left} of {len(pairs)} sentence pairs not scored"))
+            unverified.append(
+                Unverified("pairs", f"deadline reached: {left} of {len(pairs)} sentence pairs not scored")
+            )
             break
         chunk = pairs[start : start + CHUNK]
         try:
             scores, contradiction = _score_chunk(chunk, nli, use_values, calibration)
         except Exception as error:  # a detector that fails must not look like "no conflict"
-            unverified.append(Unverified("nli", f"failed on {len(chunk)} sentence pairs: {type(error).__name__}: {error}"))
+            unverified.append(
+                Unverified("nli", f"failed on {len(chunk)} sentence pairs: {type(error).__name__}: {error}")
+            )
             scores, contradiction = _score_chunk(chunk, None, use_values, calibration)
         done.append(scores)
         asked.append(contradiction)
@@ -94,7 +98,9 @@ def _score_chunk(
     rows = features(pairs, forward, backward)
     if not use_values:
         rows[:, VALUE] = 0.0
-    return factor * calibrated(rows, calibration), np.maximum(forward, backward)[:, CONTRADICTION].astype(float)
+    aligned = np.array([aligned_antonyms(p.a.text, p.b.text) for p in pairs])
+    scores = np.maximum(calibrated(rows, calibration), np.where(aligned, ALIGNED_SCORE, 0.0))
+    return factor * scores, np.maximum(forward, backward)[:, CONTRADICTION].astype(float)
 
 
 def both_directions(pairs: Sequence[SentencePair], nli: NLIModel) -> tuple[Scores, Scores]:

@@ -76,7 +76,12 @@ def _blocks(text: str) -> Iterator[_Block]:
                 yield open_block
             open_block = None
             continue
-        if open_block and open_block.kind == "prose" and UNDERLINE.match(line) and "\n" not in text[open_block.start : open_block.end].strip():
+        if (
+            open_block
+            and open_block.kind == "prose"
+            and UNDERLINE.match(line)
+            and "\n" not in text[open_block.start : open_block.end].strip()
+        ):
             yield _Block("heading", open_block.start, open_block.end, 1 if "=" in line else 2)
             open_block = None
             continue
@@ -129,9 +134,7 @@ def _spans(text: str, block: _Block) -> Iterator[tuple[int, int]]:
         start += len(part)
 
 
-def windows(
-    text: str, n_tokens: Callable[[str], int], max_tokens: int, overlap: float = 0.25
-) -> list[tuple[int, int]]:
+def windows(text: str, n_tokens: Callable[[str], int], max_tokens: int, overlap: float = 0.25) -> list[tuple[int, int]]:
     """Return overlapping character windows that cover ``text``, each of at most ``max_tokens`` tokens.
 
     Cut between words; a single word beyond the limit is cut inside.  Each word is counted once, so the cost

@@ -34,9 +34,7 @@ def stances(passages: Sequence[Passage], question: str, nli: NLIModel) -> list[t
     return [(float(s[ENTAILMENT]), float(s[CONTRADICTION])) for s in scores]
 
 
-def stance_scores(
-    passages: Sequence[Passage], question: str | None, nli: NLIModel
-) -> dict[tuple[str, str], float]:
+def stance_scores(passages: Sequence[Passage], question: str | None, nli: NLIModel) -> dict[tuple[str, str], float]:
     """Return for each pair of passage ids how likely they answer the question differently, 0..1.
 
     The product of both stances: 0.9 yes against 0.8 no gives 0.72.

@@ -7,21 +7,20 @@ only when the sentences around them otherwise say the same.  Knows nothing about
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .evidence import ConflictType, Finding
 from .words import WORD, content_words, names, stem
 
 # unit -> (kind, factor to the kind's canonical unit: metre, kilogram, second, byte, litre)
-UNITS: dict[str, tuple[str, float]] = {}
-for _kind, _units in {
+_BY_KIND: dict[str, dict[str, float]] = {
     "length": {"mm": 1e-3, "cm": 1e-2, "m": 1, "meter": 1, "metre": 1, "km": 1e3, "kilometer": 1e3, "kilometre": 1e3,
                "mi": 1609.344, "mile": 1609.344, "ft": 0.3048, "feet": 0.3048, "foot": 0.3048, "inch": 0.0254,
                "inches": 0.0254, "yard": 0.9144},
-    "mass": {"mg": 1e-6, "g": 1e-3, "gram": 1e-3, "kg": 1, "kilogram": 1, "kilo": 1, "lb": 0.45359237, "lbs": 0.45359237,
+    "mass": {"mg": 1e-6, "g": 1e-3, "gram": 1e-3, "kg": 1, "kilogram": 1, "lb": 0.45359237, "lbs": 0.45359237,
              "pound": 0.45359237, "ounce": 0.028349523, "oz": 0.028349523, "tonne": 1e3, "ton": 1e3},
     "duration": {"ms": 1e-3, "millisecond": 1e-3, "second": 1, "sec": 1, "minute": 60, "min": 60, "hour": 3600,
                  "h": 3600, "hr": 3600, "day": 86400, "week": 604800, "month": 2629800, "year": 31557600},
@@ -29,8 +28,8 @@ for _kind, _units in {
              "kilobyte": 1e3, "megabyte": 1e6, "gigabyte": 1e9, "terabyte": 1e12, "byte": 1},
     "volume": {"ml": 1e-3, "cl": 1e-2, "l": 1, "liter": 1, "litre": 1, "gallon": 3.785411784},
     "power": {"w": 1, "watt": 1, "kw": 1e3, "mw": 1e6}, "voltage": {"v": 1, "volt": 1},
-}.items():  # fmt: skip
-    UNITS.update({unit: (_kind, factor) for unit, factor in _units.items()})
+}  # fmt: skip
+UNITS = {unit: (kind, factor) for kind, units in _BY_KIND.items() for unit, factor in units.items()}
 CURRENCIES = {"$": "usd", "usd": "usd", "dollar": "usd", "€": "eur", "eur": "eur", "euro": "eur", "£": "gbp",
               "gbp": "gbp", "chf": "chf", "¥": "jpy", "yen": "jpy"}  # fmt: skip
 SCALES = {"hundred": 1e2, "thousand": 1e3, "k": 1e3, "million": 1e6, "m": 1e6, "mn": 1e6, "billion": 1e9, "bn": 1e9,
@@ -49,7 +48,9 @@ DATES = (
     re.compile(rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?:,?\s+(?P<year>\d{{4}}))?\b", re.I),
     re.compile(rf"\b{_MONTH}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(?P<year>\d{{4}})\b)?", re.I),
     re.compile(rf"\b{_MONTH},?\s+(?P<year>\d{{4}})\b", re.I),
-    re.compile(r"\b(?:in|since|by|from|until|of|during|before|after|,)\s+(?P<year>1[5-9]\d\d|20\d\d)\b(?![-%\w])", re.I),
+    re.compile(
+        r"\b(?:in|since|by|from|until|of|during|before|after|,)\s+(?P<year>1[5-9]\d\d|20\d\d)\b(?![-%\w])", re.I
+    ),
 )
 VERSION = re.compile(r"\b(?:v|version\s+)(\d+(?:\.\d+){0,3})\b|\b(\d+\.\d+\.\d+)\b", re.I)
 IDENTIFIER = re.compile(
@@ -67,7 +68,9 @@ AMOUNT = re.compile(
     rf"[\s-]?(?P<unit>%|percent|per cent|°\s?[CF]|[A-Za-z]+)?",
     re.I,
 )
-MAX_BOUND = re.compile(r"\b(?:at most|up to|no more than|not more than|maximum(?: of)?|within|less than|under|below)\s+$", re.I)
+MAX_BOUND = re.compile(
+    r"\b(?:at most|up to|no more than|not more than|maximum(?: of)?|within|less than|under|below)\s+$", re.I
+)
 MIN_BOUND = re.compile(r"\b(?:at least|minimum(?: of)?|more than|over|no fewer than|no less than|above|from)\s+$", re.I)
 ABOUT = re.compile(r"\b(?:about|around|approximately|roughly|nearly|almost|some|circa|ca\.|c\.)\s+$|~\s?$", re.I)
 
@@ -92,7 +95,8 @@ class Quantity:
     text: str
 
 
-def extract(text: str) -> list[Quantity]:
+@lru_cache(maxsize=20_000)
+def extract(text: str) -> tuple[Quantity, ...]:
     """Return the quantities of a sentence, in order.
 
     >>> [(q.kind, q.low, q.noun) for q in extract("Staff get 25 days of leave and $1,200.")]
@@ -107,7 +111,7 @@ def extract(text: str) -> list[Quantity]:
         if all(quantity.end <= s or quantity.start >= e for s, e in taken):
             found.append(quantity)
             taken.append((quantity.start, quantity.end))
-    return sorted(found, key=lambda q: q.start)
+    return tuple(sorted(found, key=lambda q: q.start))
 
 
 def _dates(text: str) -> Iterator[Quantity]:
@@ -136,10 +140,16 @@ def _amounts(text: str) -> Iterator[Quantity]:
         low = _number(written) * scale
         high = _number(match["high"]) * scale if match["high"] else low
         kind, factor, consumed = _kind_of((match["sign"] or "").strip().lower(), unit)
-        if kind == "count" and not match["sign"] and unit in ("", "of", "and", "or", "in", "to", "the", "a", "is", "by"):
-            if written.lower() in SPELLED or re.fullmatch(r"(?:1[5-9]|20)\d\d", written):
-                continue
-        end = match.end() if consumed else match.end("scale") if match["scale"] else match.end("high" if match["high"] else "low")
+        bare = kind == "count" and unit in ("", "of", "and", "or", "in", "to", "the", "a", "is", "by")
+        if bare and (written.lower() in SPELLED or re.fullmatch(r"(?:1[5-9]|20)\d\d", written)):
+            continue
+        end = (
+            match.end()
+            if consumed
+            else match.end("scale")
+            if match["scale"]
+            else match.end("high" if match["high"] else "low")
+        )
         if kind == "temperature" and "f" in unit:
             low, high = (low - 32) / 1.8, (high - 32) / 1.8
         before = re.sub(r"[$€£¥]\s?$|\b(?:USD|EUR|GBP|CHF)\s$", "", text[: match.start("low")], flags=re.I)
@@ -170,7 +180,11 @@ def _kind_of(sign: str, unit: str) -> tuple[str, float, bool]:
 
 
 def _number(written: str) -> float:
-    return float(SPELLED.get(written.lower(), written.replace(",", ""))) if written.lower() in SPELLED else float(written.replace(",", ""))
+    return (
+        float(SPELLED.get(written.lower(), written.replace(",", "")))
+        if written.lower() in SPELLED
+        else float(written.replace(",", ""))
+    )
 
 
 def _half_step(written: str) -> float:
@@ -237,13 +251,13 @@ def disagreement(a: str, b: str) -> Finding | None:
     return Finding(kind, min(1.0, strength), f'"{best[0].text.strip()}" against "{best[1].text.strip()}"')
 
 
-def _bare(text: str, quantities: list[Quantity]) -> str:
+def _bare(text: str, quantities: tuple[Quantity, ...]) -> str:
     for q in reversed(quantities):
         text = text[: q.start] + " " + text[q.end :]
     return text
 
 
-def _subject_overlap(a: str, one: list[Quantity], b: str, two: list[Quantity]) -> float:
+def _subject_overlap(a: str, one: tuple[Quantity, ...], b: str, two: tuple[Quantity, ...]) -> float:
     """Share of the shorter side's content words, quantities removed, that the other side has too."""
     left, right = content_words(_bare(a, one)), content_words(_bare(b, two))
     if not left or not right:
@@ -265,7 +279,7 @@ def _beside(text: str, q: Quantity) -> frozenset[str]:
 
 
 def _scopes_differ(
-    a: str, b: str, one: list[Quantity], two: list[Quantity], clashing: list[tuple[Quantity, Quantity]]
+    a: str, b: str, one: tuple[Quantity, ...], two: tuple[Quantity, ...], clashing: list[tuple[Quantity, Quantity]]
 ) -> bool:
     """Whether another qualifier tells the values apart: a different year, or a different name on each side."""
     if any(x.kind != "date" for x, _ in clashing):

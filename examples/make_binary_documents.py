@@ -1,7 +1,7 @@
 """Write the two binary example documents: a safety sheet (docx) and an annual report (pdf).
 
-    pip install python-docx fpdf2
-    python examples/make_binary_documents.py
+pip install python-docx fpdf2
+python examples/make_binary_documents.py
 """
 
 from __future__ import annotations

@@ -75,9 +75,7 @@ def _greedy(graph: Graph, weights: Mapping[int, int]) -> set[int]:
     """Take the node that costs its neighbours least, again and again."""
     left, taken = set(graph), set[int]()
     while left:
-        node = min(
-            left, key=lambda v: (sum(weights[u] for u in graph[v] & left) - weights[v], -weights[v], v)
-        )
+        node = min(left, key=lambda v: (sum(weights[u] for u in graph[v] & left) - weights[v], -weights[v], v))
         taken.add(node)
         left -= graph[node] | {node}
     return taken

@@ -164,9 +164,7 @@ class Guard:
         if "stance" in self.config.detectors:
             for (a, b), score in stance.stance_scores(passages, question, self.scorer).items():
                 if score >= threshold and question:
-                    found.append(
-                        stance.answer_conflict(by_id[a], by_id[b], score, question, sentences, self.scorer)
-                    )
+                    found.append(stance.answer_conflict(by_id[a], by_id[b], score, question, sentences, self.scorer))
         if "conditional" in self.config.detectors:
             found.extend(self._conditional(sentences, {(c.a, c.b) for c in found}))
         return tuple(sorted(found, key=lambda c: (-c.score, c.a.passage_id, c.a.start, c.b.passage_id, c.b.start)))

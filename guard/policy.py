@@ -90,9 +90,7 @@ def decide(
     """
     trust = ordering(passages, policy.trust)
     _check_ids(conflicts, clusters, trust)
-    action = max(
-        (policy.action_for(c.type) for c in conflicts), key=_STRICTNESS.__getitem__, default=Action.REPORT
-    )
+    action = max((policy.action_for(c.type) for c in conflicts), key=_STRICTNESS.__getitem__, default=Action.REPORT)
     if action is Action.REPORT:
         return Decision(action)
     acting = sorted((c for c in conflicts if policy.action_for(c.type) is action), key=_strongest_first)
@@ -101,15 +99,11 @@ def decide(
     nodes = _nodes(trust, clusters, pairs, broken.keys())
     losses = _lost_pairs(nodes, pairs, trust)
     losses.sort(key=lambda loss: sort_key(trust[loss.passage_id]))
-    own = [
-        _loss(i, i, SELF_CONTRADICTION, broken[i].b) for i in sorted(broken, key=lambda i: sort_key(trust[i]))
-    ]
+    own = [_loss(i, i, SELF_CONTRADICTION, broken[i].b) for i in sorted(broken, key=lambda i: sort_key(trust[i]))]
     return Decision(action, (*losses, *own))
 
 
-def _lost_pairs(
-    nodes: Sequence[tuple[str, ...]], pairs: Sequence[Conflict], trust: Mapping[str, Trust]
-) -> list[Loss]:
+def _lost_pairs(nodes: Sequence[tuple[str, ...]], pairs: Sequence[Conflict], trust: Mapping[str, Trust]) -> list[Loss]:
     home = {passage_id: n for n, members in enumerate(nodes) for passage_id in members}
     graph: dict[int, set[int]] = {n: set() for n in range(len(nodes))}
     for conflict in pairs:
@@ -173,9 +167,7 @@ def _nodes(
     return [tuple(members) for members in groups.values()]
 
 
-def _lost_to(
-    passage_id: str, losers: Sequence[str], winners: Sequence[str], pairs: Sequence[Conflict]
-) -> Span:
+def _lost_to(passage_id: str, losers: Sequence[str], winners: Sequence[str], pairs: Sequence[Conflict]) -> Span:
     """Return the winners' span of the strongest conflict, of the passage itself if it has one."""
     for own in ((passage_id,), losers):
         for c in pairs:
@@ -194,9 +186,7 @@ def _strongest_first(c: Conflict) -> tuple[float, list[tuple[str, int, int]], st
     return (-c.score, ends, c.type.value)
 
 
-def _check_ids(
-    conflicts: Sequence[Conflict], clusters: Sequence[Sequence[str]], known: Mapping[str, Trust]
-) -> None:
+def _check_ids(conflicts: Sequence[Conflict], clusters: Sequence[Sequence[str]], known: Mapping[str, Trust]) -> None:
     clustered = [i for cluster in clusters for i in set(cluster)]
     for i in (*clustered, *(span.passage_id for c in conflicts for span in (c.a, c.b))):
         if i not in known:

@@ -151,11 +151,7 @@ def _authority(passage: Passage, rules: TrustRules) -> float:
     value = passage.metadata.get("authority")
     if value is None:
         source = passage.metadata.get("source")
-        return (
-            float(rules.authority.get(source, NEUTRAL_AUTHORITY))
-            if isinstance(source, str)
-            else NEUTRAL_AUTHORITY
-        )
+        return float(rules.authority.get(source, NEUTRAL_AUTHORITY)) if isinstance(source, str) else NEUTRAL_AUTHORITY
     if not _is_share(value):
         raise _bad(passage, "authority", value, "a number from 0 to 1")
     return float(value)

@@ -15,7 +15,9 @@ PAIR = '["The trial lasts 14 days.", "The trial lasts 30 days."]'
 
 def run(*args, stdin=""):
     code = "from guard.cli import main; main()"
-    return subprocess.run([sys.executable, "-c", code, *map(str, args)], input=stdin.encode(), capture_output=True, cwd=ROOT)
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, args)], input=stdin.encode(), capture_output=True, cwd=ROOT
+    )
 
 
 def test_check_reads_stdin_and_prints_pure_json():

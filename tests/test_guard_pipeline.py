@@ -68,8 +68,11 @@ def test_a_yes_no_question_exposes_opposite_answers(guard):
 def test_unknown_language_budget_and_failing_scorer_are_unverified_never_clean():
     german = [Passage("g", "Der Vertrag ist nicht gültig und wird mit dem Ende des Jahres aufgelöst."), LEAVE[2]]
     assert Guard().check(german).status == "unverified"
-    calm = [Passage("a", "The red gate is open in the morning."), Passage("b", "The red gate is open in the evening, too."),
-            Passage("c", "In the evening the red gate is green and open.")]  # fmt: skip
+    calm = [
+        Passage("a", "The red gate is open in the morning."),
+        Passage("b", "The red gate is open in the evening, too."),
+        Passage("c", "In the evening the red gate is green and open."),
+    ]
     over = Guard(GuardConfig(max_pairs=1, threshold=1.0)).check(calm)
     assert over.status == "unverified" and "max_pairs" in over.unverified[0].reason
 
@@ -112,7 +115,7 @@ def test_faiss_equals_brute_force():
 def test_pairs_grow_with_the_number_of_sentences_not_its_square():
     def pairs(n):
         rng = np.random.default_rng(1)
-        sentences = [s for i in range(n) for s in segment(Passage(str(i), f"Item w{i} weighs x{i} and costs y{i} z{i}."))]
+        sentences = [s for i in range(n) for s in segment(Passage(str(i), f"Item w{i} weighs x{i} and costs y{i}."))]
         vectors = rng.normal(size=(n, 8)).astype(np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         return len(candidate_pairs(sentences, vectors, min_similarity=0.0))

@@ -32,12 +32,7 @@ def lost(decision: Decision) -> dict[str, tuple[str, str]]:
 def oracle(edges: set[tuple[int, int]], weights: list[int]) -> int:
     """Weight of the best of all subsets."""
     size = len(weights)
-    fine = (
-        s
-        for n in range(size + 1)
-        for s in combinations(range(size), n)
-        if not edges & set(combinations(s, 2))
-    )
+    fine = (s for n in range(size + 1) for s in combinations(range(size), n) if not edges & set(combinations(s, 2)))
     return max(sum(weights[v] for v in s) for s in fine)
 
 
@@ -54,9 +49,7 @@ def graphs(draw: st.DrawFn, largest: int = 9) -> tuple[int, set[tuple[int, int]]
 
 @given(graphs(), st.lists(st.integers(1, 50), min_size=9, max_size=9))
 @settings(deadline=None)
-def test_independent_set_equals_brute_force(
-    drawn: tuple[int, set[tuple[int, int]]], weights: list[int]
-) -> None:
+def test_independent_set_equals_brute_force(drawn: tuple[int, set[tuple[int, int]]], weights: list[int]) -> None:
     size, edges = drawn
     found = max_weight_independent_set(graph_of(size, edges), dict(enumerate(weights)))
     assert not edges & set(combinations(sorted(found), 2))
@@ -128,9 +121,7 @@ def test_three_witnesses_beat_one_at_the_top() -> None:
 def test_declared_trust_beats_witnesses(metadata: dict[str, Any], rule: str) -> None:
     others = {i: {"date": "2020"} for i in "bcd"}
     given_ = passages("abcd", a={"date": "2020", **metadata}, **others)
-    assert lost(decide([clash("a", i) for i in "bcd"], given_, [], Policy())) == dict.fromkeys(
-        "bcd", ("a", rule)
-    )
+    assert lost(decide([clash("a", i) for i in "bcd"], given_, [], Policy())) == dict.fromkeys("bcd", ("a", rule))
 
 
 def test_a_beaten_passage_returns_when_what_beats_it_has_lost() -> None:
@@ -157,9 +148,7 @@ def test_a_copy_without_its_own_conflict_loses_with_its_cluster() -> None:
 
 def test_a_changed_copy_is_set_apart_from_its_cluster() -> None:
     conflicts = [clash("a", "b"), clash("a", "c")]
-    assert lost(decide(conflicts, passages("abc"), [["a", "b", "c"]], Policy())) == dict.fromkeys(
-        "bc", ("a", "rank")
-    )
+    assert lost(decide(conflicts, passages("abc"), [["a", "b", "c"]], Policy())) == dict.fromkeys("bc", ("a", "rank"))
 
 
 def test_self_contradiction_loses_and_is_no_witness() -> None:

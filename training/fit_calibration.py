@@ -83,7 +83,9 @@ def main() -> None:
     prose = [r for r in load(args.data, args.seed)[1] if r.source.startswith(PROSE)]
     pairs = [
         SentencePair(Sentence(Span("a", 0, 0, r.premise)), Sentence(Span("b", 0, 0, r.hypothesis)), float(v @ u))
-        for r, v, u in zip(prose, embed.encode([r.premise for r in prose]), embed.encode([r.hypothesis for r in prose]), strict=True)
+        for r, v, u in zip(
+            prose, embed.encode([r.premise for r in prose]), embed.encode([r.hypothesis for r in prose]), strict=True
+        )
     ]
     matrix = features(pairs, *both_directions(pairs, scorer))
     for r, row in zip(prose, matrix, strict=True):

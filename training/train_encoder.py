@@ -49,7 +49,7 @@ def main() -> None:
     rank_weight = torch.log1p(torch.arange(len(words)).float() + 1000) - 6.9  # BERT's ids are by frequency
     start = principal_components(vectors, DIMENSION) * rank_weight[:, None]
 
-    rows, held_out = load(args.data, args.seed)
+    rows, _ = load(args.data, args.seed)
     texts = list({t for r in rows for t in (r.premise, r.hypothesis) if len(t) < 260})
     rng.shuffle(texts)
     texts = texts[: args.sentences]

@@ -76,7 +76,9 @@ def decode(content: bytes, name: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{name}: not valid UTF-8 at byte {error.start}; convert it, for example with iconv") from error
+        raise InputError(
+            f"{name}: not valid UTF-8 at byte {error.start}; convert it, for example with iconv"
+        ) from error
 
 
 def records(text: str, name: str) -> list[Any]:

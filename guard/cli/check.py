@@ -100,7 +100,9 @@ def check(
     render.require_format(format)
     passages, stored_question = read_passages(files)
     if len(passages) == 1 and not alone:
-        raise InputError("one passage: nothing to compare it with; give two or more, or --self for contradictions in it")
+        raise InputError(
+            "one passage: nothing to compare it with; give two or more, or --self for contradictions in it"
+        )
     guard = make_guard(
         action, model=model, threshold=threshold, max_pairs=max_pairs, deadline_s=deadline, detectors=detectors
     )

@@ -59,7 +59,9 @@ def doctor() -> None:
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    typer.echo(f"device {device}, precision {'bfloat16' if device == 'cuda' or nli.cpu_prefers_bfloat16() else 'float32'}")
+    typer.echo(
+        f"device {device}, precision {'bfloat16' if device == 'cuda' or nli.cpu_prefers_bfloat16() else 'float32'}"
+    )
     for problem in problems:
         typer.echo(f"problem: {problem}")
     raise typer.Exit(1 if problems else 0)

@@ -35,13 +35,17 @@ def verdict(result: Verdict, console: Console | None = None) -> None:
 
 def conflict(console: Console, number: int, found: Conflict, places: Mapping[str, str]) -> None:
     """Print one finding: type and score, what clashes, both quotes with their places."""
-    console.print(Text.assemble((f"{number}. {found.type.value}", "bold red"), f"  {found.score:.2f}  {found.explanation}"))
+    console.print(
+        Text.assemble((f"{number}. {found.type.value}", "bold red"), f"  {found.score:.2f}  {found.explanation}")
+    )
     left, right = marked(found.a.text, found.b.text)
     for span, text in ((found.a, left), (found.b, right)):
         console.print(Text.assemble("   ", (places.get(span.passage_id, span.passage_id), "cyan"), ": ", text))
     if found.given:
         given: Span = found.given
-        console.print(Text.assemble("   given ", (places.get(given.passage_id, given.passage_id), "cyan"), f": {given.text}"))
+        console.print(
+            Text.assemble("   given ", (places.get(given.passage_id, given.passage_id), "cyan"), f": {given.text}")
+        )
 
 
 def marked(a: str, b: str) -> tuple[Text, Text]:
