@@ -6,7 +6,7 @@ Knows nothing about how conflicts were found.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -86,10 +86,12 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; `guard/verdict.schema.json` is its JSON Schema."""
-        return {"version": 1, **_plain(asdict(self))}
+        return {"version": 1, **_plain(self)}
 
 
 def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
