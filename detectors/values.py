@@ -49,7 +49,8 @@ DATES = (
     re.compile(rf"\b{_MONTH}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(?P<year>\d{{4}})\b)?", re.I),
     re.compile(rf"\b{_MONTH},?\s+(?P<year>\d{{4}})\b", re.I),
     re.compile(
-        r"\b(?:in|since|by|from|until|of|during|before|after|,)\s+(?P<year>1[5-9]\d\d|20\d\d)\b(?![-%\w])", re.I
+        r"\b(?:in|fiscal|fy|since|by|from|until|of|during|before|after|,)\s+(?P<year>1[5-9]\d\d|20\d\d)\b(?![-%\w])",
+        re.I,
     ),
 )
 VERSION = re.compile(r"\b(?:v|version\s+)(\d+(?:\.\d+){0,3})\b|\b(\d+\.\d+\.\d+)\b", re.I)
@@ -141,6 +142,10 @@ def _amounts(text: str) -> Iterator[Quantity]:
         high = _number(match["high"]) * scale if match["high"] else low
         kind, factor, consumed = _kind_of((match["sign"] or "").strip().lower(), unit)
         bare = kind == "count" and unit in ("", "of", "and", "or", "in", "to", "the", "a", "is", "by")
+        name_before = re.search(r"(?<![.!?]\s)(?<!^)\b[A-Z][a-z]+\s$", text[: match.start("low")])
+        phone = re.search(r"\+\d[\d\s]*$", text[: match.start("low")])
+        if bare and (name_before or phone):  # Windows 95, Boeing 747
+            continue
         if bare and (written.lower() in SPELLED or re.fullmatch(r"(?:1[5-9]|20)\d\d", written)):
             continue
         end = (

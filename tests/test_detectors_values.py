@@ -29,6 +29,9 @@ AGREE = [
     ("Order ORD-1234 was shipped.", "Order ORD-9876 was shipped."),
     ("Revenue in 2023 was $5 million.", "Revenue in 2024 was $6 million."),
     ("VAT is 19% in Germany today.", "VAT is 20% in France today."),
+    ("The tool runs on Windows 95.", "The tool runs on Windows 98."),
+    ("The fleet flies the Boeing 747.", "The fleet flies the Boeing 777."),
+    ("Fiscal 2023 revenue was $5M.", "Fiscal 2024 revenue was $6M."),
     ("The hall opened in May 2021.", "The hall opened on 3 May 2021."),
 ]
 

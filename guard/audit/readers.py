@@ -128,7 +128,10 @@ def _flat(value: Any, prefix: str = "") -> Iterator[str]:
 
 def _csv(text: str, name: str) -> Iterator[Passage]:
     """One passage of table rows for each run of at most about `PASSAGE_CHARS`, the header row repeated."""
-    rows = [["" if cell is None else " ".join(cell.split()) for cell in row] for row in csv.reader(io.StringIO(text))]
+    try:
+        rows = [[" ".join(cell.split()) for cell in row] for row in csv.reader(io.StringIO(text))]
+    except csv.Error as error:
+        raise InputError(f"{name}: not readable as CSV: {error}") from error
     lines = ["| " + " | ".join(row) + " |" for row in rows if any(row)]
     if len(lines) < 2:
         return

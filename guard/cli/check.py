@@ -77,7 +77,8 @@ def _entry(entry: Any, n: int, name: str) -> Passage:
     metadata = entry.get("metadata") or {}
     if not isinstance(metadata, dict):
         raise InputError(f'{name}: {label}: "metadata" must be an object, not {type(metadata).__name__}')
-    return Passage(str(entry.get("id", n)), entry[key], metadata)
+    rest = {k: v for k, v in entry.items() if k not in (key, "id", "metadata")}
+    return Passage(str(entry.get("id", n)), entry[key], {**rest, **metadata})
 
 
 def check(
