@@ -1,33 +1,23 @@
 """Passages to sentences with exact character offsets, and windows for what is longer than a model's limit.
 
-Lines decide the block (heading, list item, table row, code, prose); sentencex finds the sentences inside prose
-and items.  Offsets always slice back: ``span.text == passage.text[span.start:span.end]``.
+`blocks` finds the headings, items, rows and prose; sentencex finds the sentences inside prose and items.
+Offsets always slice back: ``span.text == passage.text[span.start:span.end]``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from functools import lru_cache
 
 import sentencex
 
+from .blocks import Block, blocks
 from .evidence import Passage, Sentence, Span
 
-HEADING = re.compile(r"[ \t]{0,3}(#{1,6})[ \t]+(?=\S)")
-UNDERLINE = re.compile(r"[ \t]{0,3}(=+|-{3,})[ \t]*$")
-ITEM = re.compile(r"[ \t]*(?:>[ \t]*)*(?:[-*+•‣◦–]|\(?(?:\d{1,3}|[A-Za-z])[.)])[ \t]+(?=\S)")
-QUOTE = re.compile(r"[ \t]*(?:>[ \t]*)+")
-FENCE = re.compile(r"[ \t]*(?:```|~~~)")
-RULE = re.compile(r"[\s|:\-=+*_]*$")
-
-
-@dataclass(slots=True)
-class _Block:
-    kind: str
-    start: int
-    end: int
-    level: int = 0
+SPLIT_CHARS = 20_000  # sentencex is quadratic in unclosed quotes
+BLANK_LINE = re.compile(r"(?:\r\n|\r|\n)[ \t>]*(?:\r\n|\r|\n)")
+WRAP = re.compile(r"[\r\n]+(?:[ \t]*>)*")
 
 
 def segment(passage: Passage) -> list[Sentence]:
@@ -38,13 +28,15 @@ def segment(passage: Passage) -> list[Sentence]:
     """
     sentences: list[Sentence] = []
     headings: dict[int, str] = {}
-    header = ""
-    for block in _blocks(passage.text):
-        if block.kind != "row":
+    header, above = "", 0
+    for block in blocks(passage.text):
+        if block.kind != "row" or BLANK_LINE.search(passage.text, above, block.start):
             header = ""
+        above = block.end
         if block.kind == "heading":
             headings = {level: text for level, text in headings.items() if level < block.level}
-        context = " › ".join((*(headings[level] for level in sorted(headings)), *([header] if header else [])))
+        above_it = [headings[level] for level in sorted(headings)]
+        context = " › ".join([*above_it, header] if header else above_it)
         for start, end in _spans(passage.text, block):
             text = passage.text[start:end]
             sentences.append(Sentence(Span(passage.id, start, end, text), context, block.kind))
@@ -55,116 +47,80 @@ def segment(passage: Passage) -> list[Sentence]:
     return sentences
 
 
-def _lines(text: str) -> Iterator[tuple[int, int]]:
-    start = 0
-    while start < len(text):
-        end = text.find("\n", start)
-        end = len(text) if end < 0 else end
-        yield start, end
-        start = end + 1
-
-
-def _blocks(text: str) -> Iterator[_Block]:
-    """Group lines into blocks; prose and item lines join the block above until a blank line."""
-    open_block: _Block | None = None
-    in_code = False
-    for start, end in _lines(text):
-        line = text[start:end].rstrip("\r")
-        if FENCE.match(line):
-            in_code = not in_code
-            if open_block:
-                yield open_block
-            open_block = None
-            continue
-        if (
-            open_block
-            and open_block.kind == "prose"
-            and UNDERLINE.match(line)
-            and "\n" not in text[open_block.start : open_block.end].strip()
-        ):
-            yield _Block("heading", open_block.start, open_block.end, 1 if "=" in line else 2)
-            open_block = None
-            continue
-        kind, offset, level = _kind(line, in_code)
-        if kind == "prose" and open_block and open_block.kind in ("prose", "item"):
-            open_block.end = start + len(line)
-            continue
-        if open_block:
-            yield open_block
-            open_block = None
-        if kind in ("prose", "item"):
-            open_block = _Block(kind, start + offset, start + len(line))
-        elif kind:
-            yield _Block(kind, start + offset, start + len(line), level)
-    if open_block:
-        yield open_block
-
-
-def _kind(line: str, in_code: bool) -> tuple[str, int, int]:
-    """Return (kind, offset of the content, heading level); an empty kind is a blank or a rule."""
-    if in_code and line.strip():
-        return "code", 0, 0
-    if RULE.match(line):
-        return "", 0, 0
-    if heading := HEADING.match(line):
-        return "heading", heading.end(), len(heading.group(1))
-    if line.strip().startswith("|") or line.count("|") >= 2 or line.count("\t") >= 2:
-        return "row", 0, 0
-    if item := ITEM.match(line):
-        return "item", item.end(), 0
-    quote = QUOTE.match(line)
-    return "prose", quote.end() if quote else 0, 0
-
-
-def _spans(text: str, block: _Block) -> Iterator[tuple[int, int]]:
+def _spans(text: str, block: Block) -> Iterator[tuple[int, int]]:
     content = text[block.start : block.end]
-    if block.kind in ("prose", "item"):
-        # A hard-wrapped line continues its sentence: show the splitter spaces, which keeps all offsets.
-        parts = [b["text"] for b in sentencex.get_sentence_boundaries("en", re.sub(r"[\r\n]", " ", content))]
-        if sum(map(len, parts)) != len(content):
-            parts = [content]
-    else:
-        parts = [content]
     start = block.start
-    for part in parts:
+    for part in _parts(content) if block.kind in ("prose", "item") else [content]:
         stripped = part.strip()
         if any(c.isalnum() for c in stripped):
-            begin = start + part.index(stripped)
+            begin = start + len(part) - len(part.lstrip())
             yield begin, begin + len(stripped)
         start += len(part)
 
 
-def windows(text: str, n_tokens: Callable[[str], int], max_tokens: int, overlap: float = 0.25) -> list[tuple[int, int]]:
-    """Return overlapping character windows that cover ``text``, each of at most ``max_tokens`` tokens.
+def _parts(content: str) -> Iterator[str]:
+    """Yield the sentences, which join to the whole length; one beyond `SPLIT_CHARS` comes in pieces."""
+    # A hard-wrapped line continues its sentence: show the splitter spaces, which keeps all offsets.
+    shown = WRAP.sub(lambda wrap: " " * len(wrap.group()), content)
+    at = 0
+    while at < len(shown):
+        chunk, more = shown[at : at + SPLIT_CHARS], at + SPLIT_CHARS < len(shown)
+        if more and " " in chunk:
+            chunk = chunk[: chunk.rindex(" ") + 1]
+        parts = [boundary["text"] for boundary in sentencex.get_sentence_boundaries("en", chunk)]
+        if "".join(parts) != chunk:
+            parts = [chunk]
+        if more and len(parts) > 1:
+            parts.pop()  # it may go on in the next chunk
+        yield from parts
+        at += sum(map(len, parts))
 
-    Cut between words; a single word beyond the limit is cut inside.  Each word is counted once, so the cost
-    is linear; the sum over words bounds the count of their joined text for word-piece tokenizers.
+
+def windows(text: str, n_tokens: Callable[[str], int], max_tokens: int, overlap: float = 0.25) -> list[tuple[int, int]]:
+    """Return character windows that cover all of ``text``, each of at most ``max_tokens`` tokens.
+
+    Cut between words; a word beyond the limit is cut inside, and only a single character may exceed it.
+    Neighbours overlap by about ``overlap`` of the limit, and by nothing only where the next word would not
+    fit beside the last one.  Each distinct word and each window is counted once, so the cost is linear.
     """
     if max_tokens < 1:
         raise ValueError("max_tokens must be at least 1")
-    pieces: list[tuple[int, int, int]] = []
-    for match in re.finditer(r"\S+", text):
-        start, end = match.span()
-        count = max(1, n_tokens(match.group()))
-        step = end - start if count <= max_tokens else max(1, min(max_tokens, (end - start) * max_tokens // count // 2))
-        for at in range(start, end, step):
-            stop = min(end, at + step)
-            pieces.append((at, stop, max(1, n_tokens(text[at:stop]))))
-    if sum(n for _, _, n in pieces) <= max_tokens:
+    if n_tokens(text) <= max_tokens:
         return [(0, len(text))]
+    pieces = list(_pieces(text, lru_cache(maxsize=65_536)(n_tokens), max_tokens, overlap))
     found: list[tuple[int, int]] = []
-    first = 0
-    while first < len(pieces):
+    first = reached = 0
+    while reached < len(pieces):
         last, used = first, 0
         while last < len(pieces) and (last == first or used + pieces[last][2] <= max_tokens):
             used += pieces[last][2]
             last += 1
+        while last - first > 1 and n_tokens(text[pieces[first][0] : pieces[last - 1][1]]) > max_tokens:
+            last -= 1
+        if last <= reached:  # the overlap left no room for the next piece
+            first += 1
+            continue
         found.append((pieces[first][0], pieces[last - 1][1]))
-        if last >= len(pieces):
-            break
-        back, kept = last, 0
-        while back > first + 1 and kept + pieces[back - 1][2] <= overlap * max_tokens:
-            back -= 1
-            kept += pieces[back][2]
-        first = back
+        opened, first, reached = first, last, last
+        kept = 0
+        while reached < len(pieces) and first - 1 > opened:
+            kept += pieces[first - 1][2]
+            wanted = first == reached or kept <= overlap * max_tokens
+            if not wanted or kept + pieces[reached][2] > max_tokens:
+                break
+            first -= 1
     return found
+
+
+def _pieces(text: str, count: Callable[[str], int], max_tokens: int, overlap: float) -> Iterator[tuple[int, int, int]]:
+    """Yield (start, end, tokens) of every word with the space after it, halved while it is too long."""
+    for match in re.finditer(r"\s*\S+\s*|\s+", text):
+        todo = [(match.span(), max_tokens)]
+        while todo:
+            (start, end), limit = todo.pop()
+            n = max(1, count(text[start:end]))
+            if n <= limit or end - start == 1:
+                yield start, end, n
+                continue
+            middle, small = (start + end) // 2, max(1, int(max_tokens * overlap))
+            todo += [((middle, end), small), ((start, middle), small)]
