@@ -41,8 +41,7 @@ def test_offsets_slice_back_and_no_letter_is_lost(text):
         ends = span.end
     covered = {i for s in found for i in range(s.span.start, s.span.end)}
     lost = [c for i, c in enumerate(text) if c.isalpha() and i not in covered]
-    fences = [line for line in text.split("\n") if line.strip().startswith(("```", "~~~"))]
-    assert not lost or fences or "B." in text or "a." in text
+    assert not lost or "```" in text
 
 
 @given(st.text(alphabet="ab c\n", max_size=300), st.integers(1, 20))
