@@ -2,7 +2,8 @@
 
 The folder holds ``SOURCES.json`` (source -> ``{"weights_may_ship": "yes" | "no" | "check"}``) and
 ``train/*.jsonl.gz``.  Only sources marked ``yes`` are read: weights trained on the others may not be
-released.  Every row becomes one `Row`; nothing here knows about models.
+released.  Every row becomes one `Row`.  The bundled encoder finds the candidate pairs that are mined as
+negatives; nothing here knows about the NLI model.
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
+from detectors import encoder
+from detectors.candidates import candidate_pairs
+from detectors.evidence import Passage, Sentence, SentencePair
+from detectors.segment import segment
+
 ENTAILMENT, NEUTRAL, CONTRADICTION, NOT_CONTRADICTION = range(4)
 LABELS = {
     "entailment": ENTAILMENT,
@@ -26,8 +32,16 @@ LABELS = {
     "contradiction": CONTRADICTION,
     "not_contradiction": NOT_CONTRADICTION,
 }
-# Logic puzzles and templates teach little about prose: cap what each may contribute.
-MAX_ROWS = {"frag_": 600, "conjnli_adv": 6000, "wikiresnli": 3000, "scone": 2000, "help": 2000}
+# Logic puzzles and templates teach little about prose, and the lower-cased one-label files teach their style:
+# cap what each may contribute.
+MAX_ROWS = {
+    "frag_": 600, "conjnli_adv": 5000, "wikiresnli": 2000, "scone": 2000, "help": 2000, "infotabs": 9000,
+    "snli_train_clcd": 1000, "mnli_train_clcd": 1000, "clcd_": 1000, "synth_same_passage": 12_000,
+}  # fmt: skip
+# Rows of evidence against claim, and of edited passages, are what the model is for: show them more often.
+COPIES = {"vitaminc": 2, "chatprotect": 2, "aligned_": 2, "self_": 2, "mined_": 1}
+MINED_PER_SET = 4  # candidate pairs of a set that are known not to contradict
+HELD_OUT_SETS = 0.2  # share of the groups of sets that no model sees: for the calibration
 NEGATION = re.compile(r"\b(?:not|no|never|cannot|can't|nor|unable|none|impossible)\b|n't\b", re.IGNORECASE)
 
 
@@ -44,6 +58,15 @@ class Row:
 def is_held_out(text: str, share: float = 0.03) -> bool:
     """Split by content, so that the same premise never stands on both sides."""
     return int(hashlib.sha1(text.encode()).hexdigest()[:8], 16) < share * 2**32
+
+
+def is_held_out_set(record: dict[str, Any]) -> bool:
+    """Split sets by the passage they were made from, so that no edit of it stands on both sides.
+
+    The second part of an id numbers that passage, and sources named alike share the numbers.
+    """
+    family, number = record["source"].split("_")[0], record["id"].split("-")[1]
+    return is_held_out(f"{family}-{number}", HELD_OUT_SETS)
 
 
 def read(path: Path, allowed: set[str]) -> Iterator[dict[str, Any]]:
@@ -65,7 +88,12 @@ def load(root: Path, seed: int = 0) -> tuple[list[Row], list[Row]]:
         for r in read(root / "train" / f"{name}.jsonl.gz", allowed)
     ]
     for record in read(root / "train" / "passage_sets.jsonl.gz", allowed):
-        rows.extend(_stance_rows(record) if record["source"] == "conflictqa_strategy" else _edited_rows(record))
+        if not is_held_out_set(record):
+            rows.extend(_stance_rows(record) if record["source"] == "conflictqa_strategy" else _edited_rows(record))
+            rows.extend(_mined_rows(record))
+    for record in read(root / "train" / "self_contradiction.jsonl.gz", allowed):
+        if record["source"] != "chatprotect" and not is_held_out_set(record):
+            rows.extend(_self_rows(record))
     random.Random(seed).shuffle(rows)
     counts: Counter[str] = Counter()
     train, held_out = [], []
@@ -74,7 +102,10 @@ def load(root: Path, seed: int = 0) -> tuple[list[Row], list[Row]]:
         counts[row.source] += 1
         if cap is not None and counts[row.source] > cap:
             continue
-        (held_out if is_held_out(row.premise) else train).append(row)
+        if is_held_out(row.premise, HELD_OUT_SETS if row.source == "chatprotect" else 0.03):
+            held_out.append(row)
+        else:
+            train.extend([row] * next((n for prefix, n in COPIES.items() if row.source.startswith(prefix)), 1))
     return train, held_out
 
 
@@ -117,6 +148,37 @@ def _edited_rows(record: dict[str, Any]) -> Iterator[Row]:
         rng = random.Random(record["id"])
         a, b = _sentences(texts[min(used)]), _sentences(texts[rng.choice(rest)])
         yield Row(rng.choice(a), rng.choice(b), NEUTRAL, source)
+
+
+def _mined_rows(record: dict[str, Any]) -> Iterator[Row]:
+    """Candidate pairs of passages that do not conflict: what the model is asked most often, and must not flag."""
+    conflicting = {frozenset(pair) for pair in record["conflicts"] or []}
+    sentences = [s for i, p in enumerate(record["passages"]) for s in segment(Passage(str(i), p["text"]))]
+    calm = [
+        pair for pair in _candidates(sentences)
+        if frozenset((int(pair.a.passage_id), int(pair.b.passage_id))) not in conflicting
+        and pair.a.passage_id != pair.b.passage_id
+    ]  # fmt: skip
+    for pair in calm[:MINED_PER_SET]:
+        yield Row(pair.a.text, pair.b.text, NOT_CONTRADICTION, "mined_" + record["source"])
+
+
+def _self_rows(record: dict[str, Any]) -> Iterator[Row]:
+    """The two sentences that contradict each other in one text; or, where none do, its candidate pairs."""
+    source = "self_" + record["source"]
+    if record["contradiction"] and record.get("evidence"):
+        a, b = (record["sentences"][i] for i in record["evidence"][:2])
+        yield Row(a, b, CONTRADICTION, source)
+        yield Row(b, a, CONTRADICTION, source)
+    elif not record["contradiction"]:
+        for pair in _candidates(segment(Passage("p", record["text"])))[:MINED_PER_SET]:
+            yield Row(pair.a.text, pair.b.text, NOT_CONTRADICTION, source)
+
+
+def _candidates(sentences: list[Sentence]) -> list[SentencePair]:
+    if len(sentences) < 2:
+        return []
+    return candidate_pairs(sentences, encoder.load().encode([s.text for s in sentences]))
 
 
 def _sentences(text: str) -> list[str]:

@@ -101,15 +101,17 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=float, default=75)
     parser.add_argument("--learning-rate", type=float, default=1.5e-4)
+    parser.add_argument("--start", type=Path, default=base_model_path(), help="weights to start from")
+    parser.add_argument("--end", type=float, default=0.0, help="share of the learning rate that is left at the end")
     parser.add_argument("--seed", type=int, default=7)
     args = parser.parse_args()
 
     torch.manual_seed(args.seed)
     rng = random.Random(args.seed)
-    base = base_model_path()
-    tokenizer = AutoTokenizer.from_pretrained(base)
+    tokenizer = AutoTokenizer.from_pretrained(args.start)
     model = AutoModelForSequenceClassification.from_pretrained(
-        base,
+        args.start,
+        dtype=torch.float32,
         num_labels=3,
         id2label=LABEL_NAMES,
         label2id={name: i for i, name in LABEL_NAMES.items()},
@@ -133,7 +135,7 @@ def main() -> None:
                 done = True
                 break
             for group in optimizer.param_groups:
-                group["lr"] = args.learning_rate * min(1.0, (step + 1) / 200) * (1 - used)
+                group["lr"] = args.learning_rate * min(1.0, (step + 1) / 200) * (1 - (1 - args.end) * used)
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 logits = model(**inputs).logits
             loss = loss_of(logits, labels)
