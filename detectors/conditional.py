@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
-from .evidence import Sentence, SentencePair, Span
+from .evidence import ScoredPair, Sentence, SentencePair, Span, Unverified
+from .protocols import Material
 
 BRIDGE = re.compile(
     r"^(?P<member>[A-Z][\w&.\-]*(?:\s+[A-Z0-9][\w&.\-]*){0,4})\s+"
@@ -31,15 +33,30 @@ class BridgedPair:
     given: Span
 
 
-def bridged_pairs(sentences: Sequence[Sentence]) -> list[BridgedPair]:
-    """Return the pairs that a third sentence of another passage makes comparable, at most `MAX_PAIRS`."""
+class Conditional:
+    """The detector; see the module."""
+
+    def find(self, material: Material) -> Iterator[ScoredPair | Unverified]:
+        bridged = list(islice(bridged_pairs(material.sentences), MAX_PAIRS + 1))
+        if len(bridged) > MAX_PAIRS:
+            yield Unverified("conditional", f"only {MAX_PAIRS} pairs that depend on a third passage scored")
+            bridged.pop()
+        read = {rewritten(b): b for b in bridged}
+        for found in material.score(list(read)):
+            if isinstance(found, Unverified):
+                yield found
+            else:
+                b = read[found.pair]
+                yield replace(found, pair=b.pair, given=b.given, detectors=("conditional", *found.detectors))
+
+
+def bridged_pairs(sentences: Sequence[Sentence]) -> Iterator[BridgedPair]:
+    """Yield the pairs that a third sentence of another passage makes comparable."""
     stated = [s for s in sentences if s.kind in ("prose", "item")]
-    found: list[BridgedPair] = []
     for bridge in stated:
         match = BRIDGE.match(bridge.text)
         if match and len(match["kind"].split()) > 1:  # one common noun bridges everything
-            found.extend(_across(bridge, match["member"], match["kind"], stated))
-    return found[:MAX_PAIRS]
+            yield from _across(bridge, match["member"], match["kind"], stated)
 
 
 def _across(bridge: Sentence, member: str, kind: str, stated: Sequence[Sentence]) -> Iterator[BridgedPair]:

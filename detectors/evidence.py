@@ -24,6 +24,21 @@ class ConflictType(StrEnum):
     STATEMENT = "statement"  # contradictory in another way
 
 
+class WhyNot(StrEnum):
+    """Why two statements that look contradictory are not: the benign shapes of `detectors.scope`."""
+
+    SAME_VALUES = "same_values"  # one value, written in two ways
+    SCOPE = "scope"  # another group, place, period or part
+    DIFFERENT_SUBJECTS = "different_subjects"  # another ticket, version, product; or only a name is shared
+    TABLE_ROWS = "table_rows"  # two rows of one table
+    HYPOTHETICAL = "hypothetical"  # one side is a condition that is not said to hold
+    REPORTED = "reported"  # one side is somebody's claim
+    TEMPORAL = "temporal"  # planned, then done
+    REFINEMENT = "refinement"  # one side says the same more exactly
+    EXCEPTION = "exception"  # the rule names the exception
+    LIST_VALUED = "list_valued"  # both can hold
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """One retrieved text.  ``metadata`` is kept as given; `guard.trust` reads a few keys of it."""
@@ -74,6 +89,25 @@ class SentencePair:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoredPair:
+    """What the detectors say of one pair of sentences.
+
+    ``score`` is the calibrated probability, 0..1, that both cannot be true, before ``why_not`` is heard;
+    ``detectors`` names those that fired; ``given`` is the third span of a conditional conflict.
+    """
+
+    pair: SentencePair
+    score: float
+    detectors: tuple[str, ...] = ()
+    why_not: WhyNot | None = None
+    given: Span | None = None
+
+    @property
+    def passage_ids(self) -> tuple[str, str]:
+        return self.pair.a.passage_id, self.pair.b.passage_id
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What one detector says of one pair.  ``strength`` is that detector's own 0..1, not calibrated."""
 
@@ -101,6 +135,16 @@ class Conflict:
     @property
     def is_self_contradiction(self) -> bool:
         return self.a.passage_id == self.b.passage_id
+
+
+@dataclass(frozen=True, slots=True)
+class Benign:
+    """Two spans that look contradictory and are not, with the reason; ``score`` is what they would have got."""
+
+    why_not: WhyNot
+    score: float
+    a: Span
+    b: Span
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 
 from . import values
-from .evidence import SentencePair
+from .comparison import Comparison
+from .evidence import WhyNot
 from .words import content_words
 
 CONTRASTS = tuple(
@@ -34,39 +35,41 @@ REPORTED = re.compile(r"\b(?:claim|allege|believe|argue|suspect|complain)(?:s|d|
 PLANNED = re.compile(r"\b(?:planned|scheduled|expected|intended|due) (?:for|to)\b|\bplans? to\b", re.I)
 REGION = re.compile(r"\b(?:(?:north|south|east|west)(?:ern)?|central|europe|asia|africa|region|area)\b", re.I)
 EXCEPTION = re.compile(r"\b(?:except(?: for)?|apart from|other than|with the exception of)\s+(.*)", re.I)
+_ONE_SIDED = (
+    (WhyNot.HYPOTHETICAL, HYPOTHETICAL), (WhyNot.REPORTED, REPORTED), (WhyNot.TEMPORAL, PLANNED)
+)  # fmt: skip
 YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
 
 
-def why_not(pair: SentencePair, replaced: tuple[tuple[str, str], ...]) -> str | None:
+def why_not(c: Comparison) -> WhyNot | None:
     """Return the benign shape of a pair, or None when nothing speaks against a conflict."""
-    a, b = pair.a.text, pair.b.text
-    if pair.a.kind == pair.b.kind == "row" and pair.a.passage_id == pair.b.passage_id:
-        return "two rows of one table"
-    value = values.disagreement(a, b)
-    if value is None and values.same_values(a, b) and _only_values_differ(replaced):
-        return "the same values, written differently"
+    a, b = c.a, c.b
+    if c.pair.a.kind == c.pair.b.kind == "row" and c.pair.a.passage_id == c.pair.b.passage_id:
+        return WhyNot.TABLE_ROWS
+    if c.same_values and _only_values_differ(c.replaced):
+        return WhyNot.SAME_VALUES
     if _contrast(a, b):
-        return "different scope"
+        return WhyNot.SCOPE
     if PRODUCT.findall(a) and PRODUCT.findall(b) and not set(PRODUCT.findall(a)) & set(PRODUCT.findall(b)):
-        return "different subjects"
+        return WhyNot.DIFFERENT_SUBJECTS
     if _numbered_subjects_differ(a, b):
-        return "different subjects"
-    for shape, pattern in (("hypothetical", HYPOTHETICAL), ("reported", REPORTED), ("planned, then done", PLANNED)):
+        return WhyNot.DIFFERENT_SUBJECTS
+    for shape, pattern in _ONE_SIDED:
         if bool(pattern.search(a)) != bool(pattern.search(b)):
             return shape
-    if any(bool(REGION.search(x)) != bool(REGION.search(y)) for x, y in replaced):
-        return "refinement"
+    if any(bool(REGION.search(x)) != bool(REGION.search(y)) for x, y in c.replaced):
+        return WhyNot.REFINEMENT
     if _names_exception(a, b) or _names_exception(b, a):
-        return "the rule names the exception"
+        return WhyNot.EXCEPTION
     if _only_names_shared(a, b):
-        return "only a name is shared"
+        return WhyNot.DIFFERENT_SUBJECTS
     if _years_scope(a, b):
-        return "different years"
-    numbers_differ = value is not None or bool(values.extract(a) and values.extract(b))
+        return WhyNot.SCOPE
+    numbers_differ = c.value is not None or bool(values.extract(a) and values.extract(b))
     if numbers_differ and _named_scope(a) != _named_scope(b):
-        return "different scope"
-    if LIST_VERB.search(a) and LIST_VERB.search(b) and value is None and any(x and y for x, y in replaced):
-        return "both can hold"
+        return WhyNot.SCOPE
+    if LIST_VERB.search(a) and LIST_VERB.search(b) and c.value is None and any(x and y for x, y in c.replaced):
+        return WhyNot.LIST_VALUED
     return None
 
 

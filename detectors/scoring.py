@@ -1,47 +1,28 @@
-"""Candidate pairs to calibrated scores, within a budget.  What was not scored is named, never dropped silently.
+"""Candidate pairs to calibrated scores.  What was not scored is named, never dropped silently.
 
-A cascade: one NLI direction for every pair, the other only where the first sees a hint of contradiction or the
-words differ in a telling way.
+A cascade: one NLI direction for every pair; the other direction, and everything that the rules compute, only
+where that sees a hint of contradiction or the rules see a clash that NLI misses.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from . import values
-from .conflict import ALIGNED_SCORE, FEATURES, Calibration, aligned_antonyms, calibrated, difference, features
-from .evidence import Sentence, SentencePair, Unverified
+from .calibration import FEATURES, Calibration, features
+from .comparison import Comparison, readable
+from .evidence import ScoredPair, SentencePair, Unverified
 from .nli import CONTRADICTION, NLIModel, Scores
 from .scope import why_not
 
 CHUNK = 512
-HINT = 0.03  # least contradiction probability that is worth asking in the other direction
-MARKUP = re.compile(r"[*_`|]{1,3}|^\s*(?:[-+•]|\d+[.)])\s+")
-BENIGN_FACTOR = 0.1  # what a benign shape leaves of a score
+HINT = 0.03  # least contradiction probability that is worth a closer look
+_FAR = 0.1  # keeps the pairs without a hint in order, below all that have one
+FIRED = 0.5  # contradiction probability from which NLI counts as having fired
 VALUE = FEATURES.index("value")
 
-
-@dataclass(frozen=True, slots=True)
-class ScoredPairs:
-    """``scores``: (n_pairs,) calibrated, 0..1.  ``contradiction``: (n_pairs,) NLI probability, 0 when not asked."""
-
-    pairs: tuple[SentencePair, ...]
-    scores: npt.NDArray[np.float64]
-    contradiction: npt.NDArray[np.float64]
-    unverified: tuple[Unverified, ...] = field(default=())
-
-
-def readable(sentence: Sentence) -> str:
-    """Return the text as the model should read it: without markup, a table row after its header."""
-    text = " ".join(MARKUP.sub(" ", sentence.text).split())
-    if sentence.kind == "row" and sentence.context:
-        return " ".join(MARKUP.sub(" ", sentence.context).split()) + ": " + text
-    return text
+Progress = Callable[[int, int], None]
 
 
 def score_pairs(
@@ -50,65 +31,73 @@ def score_pairs(
     use_values: bool,
     calibration: Calibration,
     expired: Callable[[], bool] = lambda: False,
-    progress: Callable[[int, int], None] | None = None,
-) -> ScoredPairs:
-    """Score pairs in the given order until they are done or ``expired()``.
+    progress: Progress | None = None,
+) -> Iterator[ScoredPair | Unverified]:
+    """Yield the pairs, scored in the given order until they are done or ``expired()``, and what was not checked.
 
-    Without ``nli`` the score is the value detector's own strength.  A scorer that raises leaves its pairs
-    unscored and says so.
+    Without ``nli`` the score is the value detector's own strength.  A scorer that raises leaves its pairs to
+    the value detector and says so.
     """
-    done: list[npt.NDArray[np.float64]] = []
-    asked: list[npt.NDArray[np.float64]] = []
-    unverified: list[Unverified] = []
     for start in range(0, len(pairs), CHUNK):
         if expired():
             left = len(pairs) - start
-            unverified.append(
-                Unverified("pairs", f"deadline reached: {left} of {len(pairs)} sentence pairs not scored")
-            )
-            break
-        chunk = pairs[start : start + CHUNK]
+            yield Unverified("pairs", f"deadline reached: {left} of {len(pairs)} sentence pairs not scored")
+            return
+        chunk = [Comparison(pair) for pair in pairs[start : start + CHUNK]]
         try:
-            scores, contradiction = _score_chunk(chunk, nli, use_values, calibration)
+            yield from _scored(chunk, nli, use_values, calibration)
         except Exception as error:  # a detector that fails must not look like "no conflict"
-            unverified.append(
-                Unverified("nli", f"failed on {len(chunk)} sentence pairs: {type(error).__name__}: {error}")
-            )
-            scores, contradiction = _score_chunk(chunk, None, use_values, calibration)
-        done.append(scores)
-        asked.append(contradiction)
+            yield Unverified("nli", f"failed on {len(chunk)} sentence pairs: {type(error).__name__}: {error}")
+            yield from _scored(chunk, None, use_values, calibration)
         if progress:
             progress(start + len(chunk), len(pairs))
-    empty = np.zeros(0)
-    scored = np.concatenate(done) if done else empty
-    return ScoredPairs(
-        tuple(pairs[: len(scored)]), scored, np.concatenate(asked) if asked else empty, tuple(unverified)
-    )
 
 
-def _score_chunk(
-    pairs: Sequence[SentencePair], nli: NLIModel | None, use_values: bool, calibration: Calibration
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    benign = np.array([why_not(p, difference(p.a.text, p.b.text).replaced) is not None for p in pairs])
-    factor = np.where(benign, BENIGN_FACTOR, 1.0)
+def _scored(
+    chunk: Sequence[Comparison], nli: NLIModel | None, use_values: bool, calibration: Calibration
+) -> list[ScoredPair]:
     if nli is None:
-        found = [values.disagreement(p.a.text, p.b.text) if use_values else None for p in pairs]
-        return factor * np.array([f.strength if f else 0.0 for f in found]), np.zeros(len(pairs))
-    forward, backward = both_directions(pairs, nli)
-    rows = features(pairs, forward, backward)
+        return [_by_value(c) if use_values else ScoredPair(c.pair, 0.0) for c in chunk]
+    texts = [(readable(c.pair.a), readable(c.pair.b)) for c in chunk]
+    forward = nli.score(texts)
+    close = [i for i, c in enumerate(chunk) if _is_hint(c, float(forward[i, CONTRADICTION]), use_values)]
+    backward = nli.score([texts[i][::-1] for i in close])
+    rows = features([chunk[i] for i in close], forward[close], backward)
     if not use_values:
         rows[:, VALUE] = 0.0
-    aligned = np.array([aligned_antonyms(p.a.text, p.b.text) for p in pairs])
-    scores = np.maximum(calibrated(rows, calibration), np.where(aligned, ALIGNED_SCORE, 0.0))
-    return factor * scores, np.maximum(forward, backward)[:, CONTRADICTION].astype(float)
+    scores = calibration.scores(rows)
+    found = [ScoredPair(c.pair, float(p) * _FAR) for c, p in zip(chunk, forward[:, CONTRADICTION], strict=True)]
+    contradiction = np.maximum(forward[close], backward)[:, CONTRADICTION]
+    for i, score, p in zip(close, scores, contradiction, strict=True):
+        found[i] = _with_evidence(chunk[i], float(score), float(p), use_values)
+    return found
+
+
+def _is_hint(c: Comparison, contradiction: float, use_values: bool) -> bool:
+    return contradiction >= HINT or (use_values and c.value is not None) or c.aligned_opposite
+
+
+def _with_evidence(c: Comparison, score: float, contradiction: float, use_values: bool) -> ScoredPair:
+    fired = [
+        name
+        for name, has in (
+            ("nli", contradiction >= FIRED),
+            ("values", use_values and c.value is not None),
+            ("antonyms", c.aligned_opposite),
+        )
+        if has
+    ]
+    return ScoredPair(c.pair, score, tuple(fired) or ("nli",), why_not(c))
+
+
+def _by_value(c: Comparison) -> ScoredPair:
+    if c.value is None:
+        return ScoredPair(c.pair, 0.0)
+    return ScoredPair(c.pair, c.value.strength, ("values",), why_not(c))
 
 
 def both_directions(pairs: Sequence[SentencePair], nli: NLIModel) -> tuple[Scores, Scores]:
-    """Return NLI scores of (a, b) and (b, a), the second a copy of the first where it promises nothing."""
+    """Return NLI scores of (a, b) and (b, a), each (n_pairs, 3)."""
     texts = [(readable(p.a), readable(p.b)) for p in pairs]
-    forward = nli.score(texts)
-    undecided = np.flatnonzero(forward[:, CONTRADICTION] >= HINT)
-    backward = forward.copy()
-    if len(undecided):
-        backward[undecided] = nli.score([texts[i][::-1] for i in undecided])
-    return forward, backward
+    both = nli.score(texts + [t[::-1] for t in texts])
+    return both[: len(pairs)], both[len(pairs) :]

@@ -7,23 +7,25 @@ that answers no contradicts it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import combinations
 
-from .evidence import Conflict, ConflictType, Passage, Sentence, Span
+from .evidence import Passage, ScoredPair, Sentence, SentencePair, Span
 from .nli import CONTRADICTION, ENTAILMENT, NLIModel
+from .protocols import Material
 
-YES_NO = re.compile(
-    r"^\W*(?:is|are|was|were|am|do|does|did|can|could|will|would|shall|should|may|might|must|has|have|had)\b"
-    r"[^?]*\?\s*$",
-    re.IGNORECASE,
-)
+_VERB = r"(?:is|are|was|were|am|do|does|did|can|could|will|would|shall|should|may|might|must|has|have|had)(?:n['’]t)?"
+YES_NO = re.compile(rf"^\W*(?:[^,?]+,\s*)?{_VERB}\b[^?]*\?\s*$", re.IGNORECASE)
+CLEAR = 0.01  # least product of two stances for which the sentences to quote are looked for
 
 
 def is_yes_no(question: str | None) -> bool:
     """Whether the question asks for yes or no.
 
-    >>> is_yes_no("Does the cover include theft?"), is_yes_no("When does it end?"), is_yes_no("Is it A or B?")
-    (True, False, False)
+    >>> is_yes_no("Does the cover include theft?"), is_yes_no("If it rains, is the game cancelled?")
+    (True, True)
+    >>> is_yes_no("When does it end?"), is_yes_no("Is it A or B?")
+    (False, False)
     """
     return bool(question and YES_NO.match(question) and not re.search(r"\bor\b", question))
 
@@ -34,34 +36,30 @@ def stances(passages: Sequence[Passage], question: str, nli: NLIModel) -> list[t
     return [(float(s[ENTAILMENT]), float(s[CONTRADICTION])) for s in scores]
 
 
-def stance_scores(passages: Sequence[Passage], question: str | None, nli: NLIModel) -> dict[tuple[str, str], float]:
-    """Return for each pair of passage ids how likely they answer the question differently, 0..1.
+class Stance:
+    """The detector; see the module.  The product of both stances, 0.9 yes and 0.8 no say, is what is calibrated."""
 
-    The product of both stances: 0.9 yes against 0.8 no gives 0.72.
-    """
-    if question is None or not is_yes_no(question):
-        return {}
-    found = stances(passages, question, nli)
-    return {
-        (passages[i].id, passages[j].id): max(found[i][0] * found[j][1], found[i][1] * found[j][0])
-        for i in range(len(passages))
-        for j in range(i + 1, len(passages))
-    }
-
-
-def answer_conflict(
-    a: Passage, b: Passage, score: float, question: str, sentences: Sequence[Sentence], nli: NLIModel
-) -> Conflict:
-    """Build the conflict, quoting from each passage the sentence that takes the clearest stance."""
-    return Conflict(
-        ConflictType.ANSWER, score, _clearest(a, question, sentences, nli), _clearest(b, question, sentences, nli),
-        "the passages answer the question differently: one yes, one no", ("stance",),
-    )  # fmt: skip
+    def find(self, material: Material) -> Iterator[ScoredPair]:
+        question, nli = material.question, material.nli
+        if nli is None or question is None or not is_yes_no(question):
+            return
+        known = {s.passage_id for s in material.sentences}
+        passages = sorted((p for p in material.passages if p.id in known), key=lambda p: p.id)
+        found = dict(zip((p.id for p in passages), stances(passages, question, nli), strict=True))
+        for a, b in combinations(passages, 2):
+            product = max(found[a.id][0] * found[b.id][1], found[a.id][1] * found[b.id][0])
+            score = material.calibration.stance_score(product)
+            asked = nli if product > CLEAR else None
+            one, two = (_clearest(p, question, material.sentences, asked) for p in (a, b))
+            yield ScoredPair(SentencePair(one, two), score, ("stance",))
 
 
-def _clearest(passage: Passage, question: str, sentences: Sequence[Sentence], nli: NLIModel) -> Span:
-    own = [s.span for s in sentences if s.passage_id == passage.id and s.kind != "heading"]
+def _clearest(passage: Passage, question: str, sentences: Sequence[Sentence], nli: NLIModel | None) -> Sentence:
+    """Return the sentence that takes the clearest stance; the first without ``nli``."""
+    own = [s for s in sentences if s.passage_id == passage.id and s.kind != "heading"]
     if not own:
-        return Span(passage.id, 0, len(passage.text), passage.text)
+        return Sentence(Span(passage.id, 0, len(passage.text), passage.text))
+    if nli is None:
+        return own[0]
     scores = nli.score([(s.text, question) for s in own])
     return own[int((scores[:, ENTAILMENT] + scores[:, CONTRADICTION]).argmax())]

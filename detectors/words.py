@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 WORD = re.compile(r"[^\W_]+(?:[.'’\-][^\W_]+)*")
 NEGATION = re.compile(
@@ -35,6 +36,7 @@ ANTONYMS = frozenset(
 )
 
 
+@lru_cache(maxsize=50_000)
 def content_words(text: str) -> frozenset[str]:
     """Return the stemmed words that carry content.
 
@@ -52,6 +54,7 @@ def stem(word: str) -> str:
     return word
 
 
+@lru_cache(maxsize=50_000)
 def names(text: str) -> frozenset[str]:
     """Return capitalised words that do not merely begin the sentence, lower-cased."""
     found = list(WORD.finditer(text))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from detectors.errors import ConfigError, InputError, ModelError, PassageGuardError
-    from detectors.evidence import Conflict, ConflictType, Passage, Span, Unverified
+    from detectors.evidence import Benign, Conflict, ConflictType, Passage, Span, Unverified, WhyNot
 
     from .config import GuardConfig
     from .pipeline import Guard
@@ -28,11 +28,13 @@ _HOMES = {
     "RepairedPassage": "guard.verdict",
     "Status": "guard.verdict",
     "Verdict": "guard.verdict",
+    "Benign": "detectors.evidence",
     "Conflict": "detectors.evidence",
     "ConflictType": "detectors.evidence",
     "Passage": "detectors.evidence",
     "Span": "detectors.evidence",
     "Unverified": "detectors.evidence",
+    "WhyNot": "detectors.evidence",
     "ConfigError": "detectors.errors",
     "InputError": "detectors.errors",
     "ModelError": "detectors.errors",
@@ -40,9 +42,9 @@ _HOMES = {
 }
 __version__ = "0.1.0"
 __all__ = [
-    "Action", "ConfigError", "Conflict", "ConflictType", "Guard", "GuardConfig", "InputError", "ModelError",
+    "Action", "Benign", "ConfigError", "Conflict", "ConflictType", "Guard", "GuardConfig", "InputError", "ModelError",
     "Passage", "PassageGuardError", "Policy", "RepairedPassage", "Span", "Status", "TrustRules", "Unverified",
-    "Verdict",
+    "Verdict", "WhyNot",
 ]  # fmt: skip
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from detectors import registry
 from detectors.errors import ConfigError
 
 from .policy import Policy
 
-DETECTORS = ("nli", "values", "stance", "conditional")
+DETECTORS = (*registry.PAIR_SCORERS, *registry.BUNDLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,8 @@ class GuardConfig:
     model: NLI model, a path or hub name; None is the bundled one.
     encoder: sentence-transformers model for candidates, a path or hub name; None is the bundled one.
     policy: what to do about conflicts.
-    detectors: any of `DETECTORS`; ``nli`` and ``values`` see every candidate pair.
+    detectors: the bundled `DETECTORS`, or names that other packages offer (`detectors.registry`); ``nli`` and
+        ``values`` see every candidate pair.
     threshold: least calibrated score of a conflict, 0..1; None is the shipped working point.
     max_pairs: most sentence pairs to score; the least similar beyond it are reported as unverified.
     deadline_s: seconds after which what is left is reported as unverified; None is no limit.
@@ -37,9 +39,10 @@ class GuardConfig:
     device: str | None = None
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(self.detectors) - set(DETECTORS))
-        if unknown:
-            raise ConfigError(f"unknown detector {unknown[0]!r}; choose from {', '.join(DETECTORS)}")
+        known = registry.names()
+        for name in self.detectors:
+            if name not in known:
+                raise ConfigError(f"unknown detector {name!r}; choose from {', '.join(known)}")
         if not self.detectors:
             raise ConfigError("detectors is empty: nothing would be checked")
         if {"stance", "conditional"} & set(self.detectors) and "nli" not in self.detectors:

@@ -6,27 +6,28 @@ Knows nothing about wire formats.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from detectors import conditional, conflict, encoder, nli, stance
+from detectors import calibration, encoder, nli, registry
 from detectors.candidates import candidate_pairs
+from detectors.conflict import final_score, resolve
 from detectors.duplicates import near_duplicates
 from detectors.encoder import Encoder
 from detectors.errors import InputError
-from detectors.evidence import Conflict, ConflictType, Passage, Sentence, SentencePair, Unverified
+from detectors.evidence import Passage, ScoredPair, Sentence, SentencePair, Unverified
 from detectors.language import unsupported_script_or_language
-from detectors.scoring import ScoredPairs, score_pairs
+from detectors.protocols import Detector, Material
+from detectors.scoring import Progress, score_pairs
 from detectors.segment import segment
 
 from .config import GuardConfig
 from .policy import decide
 from .remediate import remediate
 from .verdict import Status, Verdict
-
-Progress = Callable[[int, int], None]
 
 
 class Guard:
@@ -65,18 +66,18 @@ class Guard:
         ``verdict.unverified``.
         """
         passages = validated(passages, question, self.config)
-        sentences, unverified = self._sentences(passages)
-        pairs, over_budget = self._candidates(sentences)
-        scored = self._scores(pairs, progress)
-        conflicts = self._conflicts(passages, question, sentences, scored)
+        sentences, not_read = self._sentences(passages)
+        pairs, not_paired = self._candidates(sentences)
+        scored, not_scored = self._scores(passages, question, sentences, pairs, progress)
+        conflicts, benign = resolve(scored, self.threshold)
         clusters = near_duplicates(passages, conflicts)
         decision = decide(conflicts, passages, clusters, self.config.policy)
         kept, removed, notice = remediate(passages, conflicts, decision, self.config.policy.min_passages)
-        unverified = (*unverified, *over_budget, *scored.unverified)
+        unverified = (*not_read, *not_paired, *not_scored)
         status = Status.CONFLICT if conflicts else Status.UNVERIFIED if unverified else Status.CLEAN
         return Verdict(
-            status, conflicts, decision.action, kept, removed, unverified, clusters, notice,
-            {"sentences": len(sentences), "pairs": len(scored.pairs)},
+            status, conflicts, decision.action, kept, removed, unverified, benign, clusters, notice,
+            {"sentences": len(sentences), "pairs": len(pairs)},
         )  # fmt: skip
 
     async def acheck(self, passages: Sequence[Passage], question: str | None = None) -> Verdict:
@@ -90,15 +91,12 @@ class Guard:
         """
         passages = validated(passages, question, self.config)
         sentences, _ = self._sentences(passages)
-        scored = self._scores(self._candidates(sentences)[0], None)
+        scored, _ = self._scores(passages, question, sentences, self._candidates(sentences)[0], None)
         rank = {p.id: i for i, p in enumerate(passages)}
         best = {(p.id, q.id): 0.0 for i, p in enumerate(passages) for q in passages[i:]}
-        for pair, score in zip(scored.pairs, scored.scores, strict=True):
-            ids = sorted((pair.a.passage_id, pair.b.passage_id), key=rank.__getitem__)
-            best[ids[0], ids[1]] = max(best[ids[0], ids[1]], float(score))
-        if "stance" in self.config.detectors:
-            for key, score in stance.stance_scores(passages, question, self.scorer).items():
-                best[key] = max(best[key], score)
+        for found in scored:
+            a, b = sorted(found.passage_ids, key=rank.__getitem__)
+            best[a, b] = max(best[a, b], final_score(found))
         return best
 
     @cached_property
@@ -111,10 +109,14 @@ class Guard:
         return self._given_scorer or nli.load(self.config.model, self.config.device)
 
     @cached_property
-    def _calibration(self) -> conflict.Calibration:
-        shipped = conflict.load_calibration()
+    def _calibration(self) -> calibration.Calibration:
+        shipped = calibration.load()
         threshold = self.config.threshold
         return shipped if threshold is None else replace(shipped, threshold=threshold)
+
+    @cached_property
+    def _detectors(self) -> dict[str, Detector]:
+        return {name: registry.load(name) for name in self.config.detectors if name not in registry.PAIR_SCORERS}
 
     @property
     def threshold(self) -> float:
@@ -143,43 +145,44 @@ class Guard:
         reason = f"max_pairs reached: the {left} least similar of {len(pairs)} sentence pairs not scored"
         return pairs[: self.config.max_pairs], (Unverified("pairs", reason),)
 
-    def _scores(self, pairs: Sequence[SentencePair], progress: Progress | None) -> ScoredPairs:
-        end = None if self.config.deadline_s is None else time.monotonic() + self.config.deadline_s
-        scorer = self.scorer if "nli" in self.config.detectors else None
-        use_values = "values" in self.config.detectors
-        return score_pairs(
-            pairs, scorer, use_values, self._calibration, lambda: end is not None and time.monotonic() > end, progress
-        )
+    def _scores(
+        self,
+        passages: Sequence[Passage],
+        question: str | None,
+        sentences: Sequence[Sentence],
+        pairs: Sequence[SentencePair],
+        progress: Progress | None,
+    ) -> tuple[list[ScoredPair], tuple[Unverified, ...]]:
+        """Score the pairs, then let the other detectors look; a detector that fails is named as unverified."""
+        nli = self.scorer if "nli" in self.config.detectors else None
+        settings = (nli, "values" in self.config.detectors, self._calibration, deadline(self.config.deadline_s))
 
-    def _conflicts(
-        self, passages: Sequence[Passage], question: str | None, sentences: Sequence[Sentence], scored: ScoredPairs
-    ) -> tuple[Conflict, ...]:
-        threshold = self._calibration.threshold
-        found = [
-            conflict.describe(pair, float(score), contradiction >= 0.5)
-            for pair, score, contradiction in zip(scored.pairs, scored.scores, scored.contradiction, strict=True)
-            if score >= threshold
-        ]
-        by_id = {p.id: p for p in passages}
-        if "stance" in self.config.detectors:
-            for (a, b), score in stance.stance_scores(passages, question, self.scorer).items():
-                if score >= threshold and question:
-                    found.append(stance.answer_conflict(by_id[a], by_id[b], score, question, sentences, self.scorer))
-        if "conditional" in self.config.detectors:
-            found.extend(self._conditional(sentences, {(c.a, c.b) for c in found}))
-        return tuple(sorted(found, key=lambda c: (-c.score, c.a.passage_id, c.a.start, c.b.passage_id, c.b.start)))
+        def score(more: Sequence[SentencePair]) -> Iterator[ScoredPair | Unverified]:
+            return score_pairs(more, *settings)
 
-    def _conditional(self, sentences: Sequence[Sentence], known: set[tuple[object, object]]) -> list[Conflict]:
-        bridged = conditional.bridged_pairs(sentences)
-        scored = self._scores([conditional.rewritten(b) for b in bridged], None)
-        return [
-            replace(
-                conflict.describe(pair, float(score), True), type=ConflictType.CONDITIONAL, a=b.pair.a.span,
-                given=b.given, explanation=f"incompatible given what passage {b.given.passage_id!r} says",
-            )
-            for b, pair, score in zip(bridged, scored.pairs, scored.scores, strict=False)
-            if score >= self._calibration.threshold and (b.pair.a.span, b.pair.b.span) not in known
-        ]  # fmt: skip
+        found = list(score_pairs(pairs, *settings, progress))
+        material = Material(passages, question, sentences, pairs, nli, self._calibration, score)
+        for name, detector in self._detectors.items():
+            found.extend(_found_by(name, detector, material, settings[-1]))
+        scored = [s for s in found if isinstance(s, ScoredPair)]
+        return scored, tuple(s for s in found if isinstance(s, Unverified))
+
+
+def _found_by(
+    name: str, detector: Detector, material: Material, expired: Callable[[], bool]
+) -> list[ScoredPair | Unverified]:
+    if expired():
+        return [Unverified(name, "deadline reached before this detector ran")]
+    try:
+        return list(detector.find(material))
+    except Exception as error:  # a detector that fails must not look like "no conflict"
+        return [Unverified(name, f"failed: {type(error).__name__}: {error}")]
+
+
+def deadline(seconds: float | None) -> Callable[[], bool]:
+    """Return a function that says whether ``seconds`` have passed since now; None never pass."""
+    end = math.inf if seconds is None else time.monotonic() + seconds
+    return lambda: time.monotonic() > end
 
 
 def validated(passages: Sequence[Passage], question: str | None, config: GuardConfig) -> tuple[Passage, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
 from typing import Any
 
-from detectors.evidence import Conflict, Span, Unverified
+from detectors.evidence import Benign, Conflict, Span, Unverified
 
 
 class Status(StrEnum):
@@ -70,7 +70,8 @@ class Verdict:
     """The result of a check.
 
     ``passages`` is the repaired context in the order in which it should be used; ``removed`` holds the
-    passages that a drop or block took out, with their reasons, so that nothing is lost.  ``clusters`` lists
+    passages that a drop or block took out, with their reasons, so that nothing is lost.  ``benign``
+    lists what looks contradictory and is not, each with its ``why_not``.  ``clusters`` lists
     groups of near-duplicate passages (each group counts as one witness).
     """
 
@@ -80,6 +81,7 @@ class Verdict:
     passages: tuple[RepairedPassage, ...]
     removed: tuple[RepairedPassage, ...]
     unverified: tuple[Unverified, ...]
+    benign: tuple[Benign, ...] = ()
     clusters: tuple[tuple[str, ...], ...] = ()
     notice: str = ""
     stats: Mapping[str, float] = field(default_factory=dict)

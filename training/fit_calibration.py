@@ -1,11 +1,15 @@
 """Fit the logistic model that turns the evidence on a sentence pair into a calibrated score.
 
-    python training/fit_calibration.py DATA_FOLDER detectors/models/calibration.json
+    python training/fit_calibration.py DATA_FOLDER detectors/models/calibration.json --suite benchmarks/suite
 
-Only training files are read.  Labels are known for passages, not for sentences, so the fit alternates: score
-all candidate pairs, keep the highest of each passage pair (the pair that would be reported), refit.  The
-threshold is the lowest at which precision on the training sets, conflicts and consistent ones weighed equally
-by source, reaches ``--precision``.
+Only what no model was trained on is read: the groups of training sets that `data.is_held_out_set` sets apart, the
+held-out NLI rows, and the ``tune`` half of the suite.  Labels are known for passages, not for sentences, so the fit
+alternates: score all candidate pairs, keep the highest of each bag (the pair that would be reported), refit.  A bag
+is a consistent set, a conflicting pair of passages, the rest of a conflicting set, or a labelled pair of sentences.
+
+The threshold is the lowest at which, averaged over groups (source and type), no more than ``--false-alarms`` of the
+consistent bags fire and precision, classes weighed equally, reaches ``--precision``.  All figures that are printed
+come from five-fold cross-fitting by group of sets.
 """
 
 from __future__ import annotations
@@ -13,127 +17,258 @@ from __future__ import annotations
 import argparse
 import json
 import random
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from data import CONTRADICTION, allowed_sources, load, read
+from data import CONTRADICTION, allowed_sources, is_held_out_set, load, read
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
 from detectors import encoder, nli
+from detectors.calibration import FEATURES, features, logit
 from detectors.candidates import candidate_pairs
-from detectors.conflict import FEATURES, features
+from detectors.comparison import Comparison
 from detectors.evidence import Passage, Sentence, SentencePair, Span
+from detectors.scope import why_not
 from detectors.scoring import both_directions
 from detectors.segment import segment
+from detectors.stance import is_yes_no, stances
 
-PROSE = ("synth_", "vitaminc", "chatprotect", "aligned_condaqa", "contractnli", "mnli")  # held-out pairs of these
-NLI_WEIGHT = 6.0  # all held-out pairs together count as much as this many groups of sets
-NON_NEGATIVE = ("nli_logit_mean", "nli_logit_min", "value", "negation", "antonym", "replaced_name")
+PROSE = ("synth_", "vitaminc", "chatprotect", "aligned_", "contractnli", "mnli", "snli")  # held-out pairs of these
+NON_NEGATIVE = ("nli_logit_mean", "nli_logit_min", "value", "negation", "antonym", "aligned_antonym", "replaced_name")
+FOLDS = 5
 
 
-def examples(root: Path, limit: int, seed: int) -> list[tuple[list[Passage], set[tuple[int, int]] | None, str]]:
-    """Return (passages, conflicting index pairs, source and label); (0, 0) marks a self-contradiction."""
+@dataclass(frozen=True, slots=True)
+class Bag:
+    """Sentence pairs of which the highest score decides.  ``key`` is source, label and type; ``fold`` 0..4."""
+
+    key: str
+    fold: int
+    is_conflict: bool
+    pairs: tuple[SentencePair, ...]
+
+
+def bags_of_set(key: str, fold: int, passages: Sequence[Passage], conflicts: set[frozenset[str]]) -> Iterator[Bag]:
+    """Yield one bag for each conflicting pair of passages (one alone for a self-contradiction), one for the rest."""
+    sentences = [s for p in passages for s in segment(p)]
+    if len(sentences) < 2:
+        return
+    groups: dict[frozenset[str], list[SentencePair]] = defaultdict(list)
+    for pair in candidate_pairs(sentences, encoder.load().encode([s.text for s in sentences])):
+        ids = frozenset((pair.a.passage_id, pair.b.passage_id))
+        groups[ids if ids in conflicts else frozenset()].append(pair)
+    for ids, pairs in groups.items():
+        yield Bag(key if bool(ids) == bool(conflicts) else f"{key} (rest)", fold, bool(ids), tuple(pairs))
+
+
+def sets(root: Path, limit: int, seed: int) -> tuple[list[Bag], list[dict[str, Any]]]:
+    """Return the bags of at most ``limit`` held-out sets of each key, and the records with a yes/no question."""
     allowed, rng = allowed_sources(root), random.Random(seed)
-    grouped: dict[str, list[Any]] = {}
-    for record in read(root / "train" / "passage_sets.jsonl.gz", allowed):
-        if record["source"] == "conflictqa_strategy" or record["conflicts"] is None:
-            continue
-        passages = [Passage(p["id"], p["text"]) for p in record["passages"]]
-        key = f"{record['source']}/{record['label']}/{record['type']}"
-        grouped.setdefault(key, []).append((passages, {tuple(sorted(c)) for c in record["conflicts"]}, key))
-    for record in read(root / "train" / "self_contradiction.jsonl.gz", allowed):
-        key = f"{record['source']}/{'conflict' if record['contradiction'] else 'consistent'}"
-        grouped.setdefault(key, []).append(
-            ([Passage("p", record["text"])], {(0, 0)} if record["contradiction"] else set(), key)
-        )
-    return [row for _, rows in sorted(grouped.items()) for row in rng.sample(rows, min(limit, len(rows)))]
+    grouped: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for name in ("passage_sets", "self_contradiction"):
+        for r in read(root / "train" / f"{name}.jsonl.gz", allowed):
+            if r["source"] == "chatprotect" or not is_held_out_set(r) or r.get("conflicts", []) is None:
+                continue
+            grouped[f"{r['source']}/{_label(r)}/{r.get('type', '')}"].append(r)
+    bags, asked = [], []
+    for key, records in sorted(grouped.items()):
+        for r in rng.sample(records, min(limit, len(records))):
+            passages = [Passage(p["id"], p["text"]) for p in r.get("passages", [{"id": "p", "text": r.get("text")}])]
+            ids = [p.id for p in passages]
+            pairs = r["conflicts"] if "conflicts" in r else [[0, 0]] if r["contradiction"] else []
+            conflicts = {frozenset((ids[i], ids[j])) for i, j in pairs}
+            if is_yes_no(r.get("question")):
+                asked.append({"key": key, "fold": _fold(r), "passages": passages, "conflicts": conflicts, **r})
+            if r["source"] != "conflictqa_strategy":  # their conflicts lie in the stance, not in two sentences
+                bags.extend(bags_of_set(key, _fold(r), passages, conflicts))
+    return bags, asked
+
+
+def labelled_pairs(root: Path, suite: Path | None, seed: int) -> Iterator[Bag]:
+    """Yield bags of one pair: held-out NLI rows and the tune half of the suite's pairs."""
+    for n, r in enumerate(r for r in load(root, seed)[1] if r.source.startswith(PROSE)):
+        key = f"{r.source}/{'conflict' if r.label == CONTRADICTION else 'consistent'}"
+        yield Bag(key, n % FOLDS, r.label == CONTRADICTION, (_pair(r.premise, r.hypothesis),))
+    rows = [json.loads(line) for line in (suite / "pairs.jsonl").open()] if suite else []
+    for n, r in enumerate(r for r in rows if r["half"] == "tune"):
+        yield Bag(f"suite/{r['label']}/{r['type']}", n % FOLDS, r["label"] == "conflict", (_pair(r["a"], r["b"]),))
+
+
+def suite_sets(suite: Path) -> Iterator[Bag]:
+    """Yield the bags of the tune half of the suite's sets, conditional ones left out."""
+    rows = [json.loads(line) for line in (suite / "sets.jsonl").open()]
+    for n, r in enumerate(r for r in rows if r["half"] == "tune" and r["kind"] != "conditional"):
+        passages = [Passage(p["id"], p["text"]) for p in r["passages"]]
+        conflicts = {frozenset((c["a"]["passage"], c["b"]["passage"])) for c in r["conflicts"]}
+        yield from bags_of_set(f"suite_sets/{r['label']}/{r['kind']}", n % FOLDS, passages, conflicts)
+
+
+def _pair(a: str, b: str) -> SentencePair:
+    one, two = encoder.load().encode([a, b])
+    return SentencePair(Sentence(Span("a", 0, len(a), a)), Sentence(Span("b", 0, len(b), b)), float(one @ two))
+
+
+def _label(record: dict[str, Any]) -> str:
+    return record.get("label") or ("conflict" if record["contradiction"] else "consistent")
+
+
+def _fold(record: dict[str, Any]) -> int:
+    return int(record["id"].split("-")[1]) % FOLDS
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The features of all pairs of all bags: ``x`` (n_pairs, n_features), ``start`` (n_bags + 1,)."""
+
+    x: np.ndarray
+    benign: np.ndarray
+    start: np.ndarray
+    y: np.ndarray
+    fold: np.ndarray
+    keys: list[str]
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Every key counts the same within its label, and both labels count the same."""
+        n = {key: self.keys.count(key) for key in set(self.keys)}
+        w = np.array([n[key] ** -0.5 for key in self.keys])  # between one vote a bag and one vote a key
+        for label in (True, False):
+            w[self.y == label] *= len(w) / 2 / w[self.y == label].sum()
+        return w
+
+    def top(self, sums: np.ndarray) -> np.ndarray:
+        """Return for each bag the row of its highest sum, benign rows last."""
+        shown = np.where(self.benign, sums - 1000, sums)
+        return np.array([s + int(shown[s:e].argmax()) for s, e in zip(self.start[:-1], self.start[1:], strict=True)])
+
+
+def evidence(bags: Sequence[Bag], scorer: nli.NLIModel) -> Evidence:
+    pairs = [p for bag in bags for p in bag.pairs]
+    compared = [Comparison(p) for p in pairs]
+    return Evidence(
+        features(compared, *both_directions(pairs, scorer)),
+        np.array([why_not(c) is not None for c in compared]),
+        np.cumsum([0, *(len(bag.pairs) for bag in bags)]),
+        np.array([bag.is_conflict for bag in bags]),
+        np.array([bag.fold for bag in bags]),
+        [bag.key for bag in bags],
+    )
+
+
+def fit(found: Evidence, chosen: np.ndarray, rounds: int = 8) -> tuple[np.ndarray, float]:
+    """Return (coefficients, bias) fitted on the ``chosen`` bags."""
+    coefficient, bias, w = np.zeros(found.x.shape[1]), 0.0, found.weights
+    coefficient[0] = 1.0
+    for _ in range(rounds):
+        rows = found.x[found.top(found.x @ coefficient)][chosen]
+        active = np.ones(found.x.shape[1], dtype=bool)
+        while True:
+            model = LogisticRegression(C=0.3, max_iter=2000).fit(rows[:, active], found.y[chosen], w[chosen])
+            coefficient = np.zeros(found.x.shape[1])
+            coefficient[active] = model.coef_[0]
+            wrong = [i for i, name in enumerate(FEATURES) if name in NON_NEGATIVE and coefficient[i] < 0]
+            if not wrong:
+                break
+            active[wrong] = False
+        bias = float(model.intercept_[0])
+    return coefficient, bias
+
+
+def scores_of(found: Evidence, coefficient: np.ndarray, bias: float) -> np.ndarray:
+    sums = found.x @ coefficient + bias
+    top = found.top(sums)
+    return np.where(found.benign[top], 0.1, 1.0) / (1 + np.exp(-sums[top]))
+
+
+def cross_fitted(found: Evidence) -> np.ndarray:
+    """Return the score of each bag by the model that did not see its fold."""
+    scores = np.zeros(len(found.y))
+    for fold in range(FOLDS):
+        scores[found.fold == fold] = scores_of(found, *fit(found, found.fold != fold))[found.fold == fold]
+    return scores
+
+
+def stance_rows(asked: Sequence[dict[str, Any]], scorer: nli.NLIModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (logit of the product of stances, label, weight) of each pair of passages."""
+    x, y, keys = [], [], []
+    for r in asked:
+        found = stances(r["passages"], r["question"], scorer)
+        for i, a in enumerate(r["passages"]):
+            for j in range(i + 1, len(found)):
+                x.append(logit(max(found[i][0] * found[j][1], found[i][1] * found[j][0])))
+                y.append(frozenset((a.id, r["passages"][j].id)) in r["conflicts"])
+                keys.append((r["source"], y[-1]))
+    weight = np.array([1 / keys.count(k) for k in keys])
+    return np.array(x), np.array(y), weight / weight.mean()
+
+
+def calibration_error(scores: np.ndarray, y: np.ndarray, w: np.ndarray, bins: int = 15) -> float:
+    order = np.array_split(np.argsort(scores), bins)
+    return float(sum(w[b].sum() * abs(np.average(scores[b] - y[b], weights=w[b])) for b in order) / w.sum())
+
+
+def threshold_of(scores: np.ndarray, found: Evidence, precision: float, false_alarms: float) -> float:
+    w = found.weights
+    calm = [key for key in set(found.keys) if not found.y[found.keys.index(key)]]
+    index = np.array(found.keys)
+    for candidate in np.arange(0.3, 0.99, 0.01):
+        fired = scores >= candidate
+        alarms = np.mean([fired[index == key].mean() for key in calm])
+        if fired.any() and w[fired & found.y].sum() / w[fired].sum() >= precision and alarms <= false_alarms:
+            return float(candidate)
+    return 0.99
+
+
+def report(scores: np.ndarray, found: Evidence, threshold: float) -> None:
+    w, fired, index = found.weights, scores >= threshold, np.array(found.keys)
+    print(f"cross-fitted, {len(scores)} bags, {int(found.y.sum())} in conflict; threshold {threshold:.2f}: precision "
+          f"{w[fired & found.y].sum() / w[fired].sum():.3f}, recall {w[fired & found.y].sum() / w[found.y].sum():.3f}, "
+          f"AUROC {roc_auc_score(found.y, scores, sample_weight=w):.3f}, "
+          f"calibration error {calibration_error(scores, found.y, w):.3f}")  # fmt: skip
+    for key in sorted(set(found.keys)):
+        own = index == key
+        benign = found.benign[[s for s, o in zip(found.top(found.x[:, 0]), own, strict=True) if o]].mean()
+        print(f"  {key:55s} {own.sum():5d} bags, {fired[own].mean():.3f} fire, {benign:.2f} benign, "
+              f"median score {np.median(scores[own]):.2f}")  # fmt: skip
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--limit", type=int, default=150, help="examples of each source, label and type")
+    parser.add_argument("--suite", type=Path, help="folder with pairs.jsonl and sets.jsonl; only the tune half is read")
+    parser.add_argument("--model", help="NLI model, the bundled one by default")
+    parser.add_argument("--limit", type=int, default=150, help="sets of each source, label and type")
     parser.add_argument("--precision", type=float, default=0.9)
+    parser.add_argument("--false-alarms", type=float, default=0.05)
     parser.add_argument("--seed", type=int, default=7)
     args = parser.parse_args()
-    scorer, embed = nli.load(), encoder.load()
-
-    rows, bags, labels, weights = [], [], [], []
-    chosen = examples(args.data, args.limit, args.seed)
-    n_of = {key: sum(k == key for _, _, k in chosen) for key in {k for _, _, k in chosen}}
-    for passages, conflicting, key in chosen:
-        sentences = [s for p in passages for s in segment(p)]
-        if len(sentences) < 2:
-            continue
-        pairs = candidate_pairs(sentences, embed.encode([s.text for s in sentences]))
-        if not pairs:
-            continue
-        index = {p.id: i for i, p in enumerate(passages)}
-        matrix = features(pairs, *both_directions(pairs, scorer))
-        groups: dict[tuple[int, int], list[int]] = {}
-        for i, pair in enumerate(pairs):
-            groups.setdefault(_key(pair, index), []).append(i)
-        for group, members in groups.items():
-            bags.append((len(rows), len(rows) + len(members)))
-            rows.extend(matrix[members])
-            labels.append(group in conflicting)
-            weights.append(1 / n_of[key] / len(groups))
-    prose = [r for r in load(args.data, args.seed)[1] if r.source.startswith(PROSE)]
-    pairs = [
-        SentencePair(Sentence(Span("a", 0, 0, r.premise)), Sentence(Span("b", 0, 0, r.hypothesis)), float(v @ u))
-        for r, v, u in zip(
-            prose, embed.encode([r.premise for r in prose]), embed.encode([r.hypothesis for r in prose]), strict=True
-        )
-    ]
-    matrix = features(pairs, *both_directions(pairs, scorer))
-    for r, row in zip(prose, matrix, strict=True):
-        bags.append((len(rows), len(rows) + 1))
-        rows.append(row)
-        labels.append(r.label == CONTRADICTION)
-        weights.append(NLI_WEIGHT / len(prose))
-    x, y, w = np.array(rows), np.array(labels), np.array(weights)
-    w[y] /= w[y].sum()
-    w[~y] /= w[~y].sum()
-    w *= len(y) / 2
-    print(f"{len(chosen)} examples, {len(bags)} passage pairs, {int(y.sum())} in conflict")
-
-    coefficient, bias = np.zeros(len(FEATURES)), 0.0
-    coefficient[0] = 1.0
-    for _ in range(8):
-        sums = x @ coefficient + bias
-        top = np.array([start + int(sums[start:end].argmax()) for start, end in bags])
-        active = np.ones(len(FEATURES), dtype=bool)
-        while True:
-            fitted = LogisticRegression(C=0.3, max_iter=2000).fit(x[top][:, active], y, sample_weight=w)
-            coefficient = np.zeros(len(FEATURES))
-            coefficient[active] = fitted.coef_[0]
-            wrong = [i for i, name in enumerate(FEATURES) if name in NON_NEGATIVE and coefficient[i] < 0]
-            if not wrong:
-                break
-            active[wrong] = False
-        bias = float(fitted.intercept_[0])
-    sums = x @ coefficient + bias
-    score = 1 / (1 + np.exp(-np.array([sums[s:e].max() for s, e in bags])))
-    threshold = 0.95
-    for candidate in np.arange(0.5, 0.99, 0.01):
-        fired = score >= candidate
-        if fired.any() and w[fired & y].sum() / w[fired].sum() >= args.precision:
-            threshold = float(candidate)
-            break
-    fired = score >= threshold
-    print(f"threshold {threshold:.2f}: precision {w[fired & y].sum() / w[fired].sum():.3f}, "
-          f"recall {w[fired & y].sum() / w[y].sum():.3f} on the rows it was fitted on")  # fmt: skip
-    stored = {"bias": round(bias, 4), "threshold": round(threshold, 2),
-              "weights": {n: round(float(c), 4) for n, c in zip(FEATURES, coefficient, strict=True)}}  # fmt: skip
+    scorer = nli.load(args.model)
+    bags, asked = sets(args.data, args.limit, args.seed)
+    bags += labelled_pairs(args.data, args.suite, args.seed)
+    if args.suite and (args.suite / "sets.jsonl").exists():
+        bags += suite_sets(args.suite)
+    found = evidence(bags, scorer)
+    scores = cross_fitted(found)
+    threshold = threshold_of(scores, found, args.precision, args.false_alarms)
+    report(scores, found, threshold)
+    x, y, w = stance_rows(asked, scorer)
+    stance = LogisticRegression(C=10).fit(x[:, None], y, w)
+    print(f"stance: {len(y)} pairs of passages, AUROC {roc_auc_score(y, x, sample_weight=w):.3f}")
+    coefficient, bias = fit(found, np.ones(len(found.y), dtype=bool))
+    stored = {
+        "bias": round(bias, 4),
+        "threshold": round(threshold, 2),
+        "weights": {name: round(float(c), 4) for name, c in zip(FEATURES, coefficient, strict=True)},
+        "stance": {"slope": round(float(stance.coef_[0, 0]), 4), "bias": round(float(stance.intercept_[0]), 4)},
+    }
     args.out.write_text(json.dumps(stored, indent=2) + "\n")
     print(args.out.read_text())
-
-
-def _key(pair: SentencePair, index: dict[str, int]) -> tuple[int, int]:
-    i, j = sorted((index[pair.a.passage_id], index[pair.b.passage_id]))
-    return i, j
 
 
 if __name__ == "__main__":

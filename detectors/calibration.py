@@ -1,0 +1,88 @@
+"""The evidence on a pair, summed into one calibrated score.
+
+The sum is a logistic model over a few readable features (`FEATURES`); its weights, and the line that calibrates
+the stances, are in ``models/calibration.json``, fitted by ``training/fit_calibration.py``.  Knows nothing about
+passages or policies.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from .comparison import Comparison
+from .nli import CONTRADICTION, ENTAILMENT, Scores
+
+SHIPPED = Path(__file__).parent / "models" / "calibration.json"
+FEATURES = (
+    "nli_logit_mean", "nli_logit_min", "entailment_max", "similarity", "overlap", "containment", "value",
+    "same_values", "negation", "antonym", "aligned_antonym", "replaced_name", "names_differ", "numbers_differ",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """``score = sigmoid(bias + weights · features)``; ``threshold`` is the shipped working point.
+
+    ``stance`` is (slope, bias) over the logit of the product of two stances.
+    """
+
+    weights: npt.NDArray[np.float64]
+    bias: float
+    threshold: float
+    stance: tuple[float, float]
+
+    def scores(self, rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return (n_pairs,) probabilities that a pair is a conflict, from (n_pairs, len(FEATURES))."""
+        sums: npt.NDArray[np.float64] = self.bias + rows @ self.weights
+        return 1 / (1 + np.exp(-sums))
+
+    def stance_score(self, product: float) -> float:
+        """Return the probability that two passages disagree, from the product of their stances, 0..1."""
+        slope, bias = self.stance
+        return float(1 / (1 + np.exp(-(bias + slope * logit(product)))))
+
+
+@lru_cache(maxsize=8)
+def load(path: Path = SHIPPED) -> Calibration:
+    """Read a calibration file."""
+    stored = json.loads(path.read_text())
+    weights = np.array([stored["weights"][name] for name in FEATURES])
+    stance = stored["stance"]
+    return Calibration(weights, float(stored["bias"]), float(stored["threshold"]), (stance["slope"], stance["bias"]))
+
+
+def features(compared: Sequence[Comparison], forward: Scores, backward: Scores) -> npt.NDArray[np.float64]:
+    """Return (n_pairs, len(FEATURES)); unchanged when the two sides of a pair are exchanged."""
+    rows = np.zeros((len(compared), len(FEATURES)))
+    for row, (c, one, two) in enumerate(zip(compared, forward, backward, strict=True)):
+        logits = [logit(float(s[CONTRADICTION])) for s in (one, two)]
+        rows[row] = (
+            sum(logits) / 2,
+            min(logits),
+            max(one[ENTAILMENT], two[ENTAILMENT]),
+            c.pair.similarity,
+            c.overlap,
+            c.containment,
+            c.value.strength if c.value else 0.0,
+            c.same_values,
+            c.negation_differs,
+            c.opposite is not None,
+            c.aligned_opposite * c.containment,
+            (c.replaced_name is not None) * c.containment,
+            c.names_differ,
+            c.numbers_differ,
+        )
+    return rows
+
+
+def logit(p: float) -> float:
+    """Return ln(p / (1 - p)), with p kept within 1e-4 of 0 and 1."""
+    p = min(max(p, 1e-4), 1 - 1e-4)
+    return float(np.log(p / (1 - p)))
