@@ -1,8 +1,8 @@
 """The evidence on a pair, summed into one calibrated score.
 
-The sum is a logistic model over a few readable features (`FEATURES`); its weights, and the line that calibrates
-the stances, are in ``models/calibration.json``, fitted by ``training/fit_calibration.py``.  Knows nothing about
-passages or policies.
+The sum is a logistic model over a few readable features: `EVIDENCE`, and one for each benign shape, which only
+speaks against a conflict.  Its weights, and the line that calibrates the stances, are in
+``models/calibration.json``, fitted by ``training/fit_calibration.py``.  Knows nothing about passages or policies.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ import numpy as np
 import numpy.typing as npt
 
 from .comparison import Comparison
+from .evidence import WhyNot
 from .nli import CONTRADICTION, ENTAILMENT, Scores
+from .scope import shapes
 
 SHIPPED = Path(__file__).parent / "models" / "calibration.json"
-FEATURES = (
+EVIDENCE = (
     "nli_logit_mean", "nli_logit_min", "entailment_max", "similarity", "overlap", "containment", "value",
     "same_values", "negation", "antonym", "aligned_antonym", "replaced_name", "names_differ", "numbers_differ",
 )  # fmt: skip
+FEATURES = (*EVIDENCE, *(shape.value for shape in WhyNot))
+SHAPES = tuple(WhyNot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,20 @@ class Calibration:
 
     def scores(self, rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return (n_pairs,) probabilities that a pair is a conflict, from (n_pairs, len(FEATURES))."""
-        sums: npt.NDArray[np.float64] = self.bias + rows @ self.weights
-        return 1 / (1 + np.exp(-sums))
+        return sigmoid(self.bias + rows @ self.weights)
+
+    def suspicions(self, rows: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], list[WhyNot | None]]:
+        """Return what the scores would be without the loudest benign shape, and that shape, for each pair."""
+        said = rows[:, len(EVIDENCE) :] * self.weights[len(EVIDENCE) :]
+        loudest = said.argmin(1) if len(rows) else np.zeros(0, dtype=int)
+        voice = said[np.arange(len(rows)), loudest]
+        why_not = [SHAPES[i] if v < 0 else None for i, v in zip(loudest, voice, strict=True)]
+        return sigmoid(self.bias + rows @ self.weights - voice), why_not
 
     def stance_score(self, product: float) -> float:
         """Return the probability that two passages disagree, from the product of their stances, 0..1."""
         slope, bias = self.stance
-        return float(1 / (1 + np.exp(-(bias + slope * logit(product)))))
+        return float(sigmoid(np.array(bias + slope * logit(product))))
 
 
 @lru_cache(maxsize=8)
@@ -62,6 +73,7 @@ def features(compared: Sequence[Comparison], forward: Scores, backward: Scores) 
     """Return (n_pairs, len(FEATURES)); unchanged when the two sides of a pair are exchanged."""
     rows = np.zeros((len(compared), len(FEATURES)))
     for row, (c, one, two) in enumerate(zip(compared, forward, backward, strict=True)):
+        present = shapes(c)
         logits = [logit(float(s[CONTRADICTION])) for s in (one, two)]
         rows[row] = (
             sum(logits) / 2,
@@ -78,8 +90,13 @@ def features(compared: Sequence[Comparison], forward: Scores, backward: Scores) 
             (c.replaced_name is not None) * c.containment,
             c.names_differ,
             c.numbers_differ,
+            *(shape in present for shape in SHAPES),
         )
     return rows
+
+
+def sigmoid(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(1 / (1 + np.exp(-x)), dtype=np.float64)
 
 
 def logit(p: float) -> float:

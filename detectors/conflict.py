@@ -11,27 +11,21 @@ from .comparison import Comparison
 from .evidence import Benign, Conflict, ConflictType, Finding, ScoredPair
 from .words import NEGATION
 
-BENIGN_FACTOR = 0.1  # what a benign shape leaves of a score
-
-
-def final_score(scored: ScoredPair) -> float:
-    """Return the calibrated score, cut to `BENIGN_FACTOR` of itself where the pair has a benign shape."""
-    return scored.score * (1.0 if scored.why_not is None else BENIGN_FACTOR)
-
 
 def resolve(scored: Iterable[ScoredPair], threshold: float) -> tuple[tuple[Conflict, ...], tuple[Benign, ...]]:
-    """Return the conflicts and the benign pairs that score at least ``threshold``, highest score first.
+    """Return the conflicts, and the pairs that only a benign shape keeps below ``threshold``, best first.
 
     Passages whose sentences clash are not reported a second time for answering the question differently.
     """
+    scored = list(scored)
     over = [s for s in scored if s.score >= threshold]
-    clashing = {s.passage_ids for s in over if s.why_not is None and s.detectors != ("stance",)}
-    conflicts = [
-        describe(s)
-        for s in over
-        if s.why_not is None and not (s.detectors == ("stance",) and s.passage_ids in clashing)
+    clashing = {s.passage_ids for s in over if s.detectors != ("stance",)}
+    conflicts = [describe(s) for s in over if s.detectors != ("stance",) or s.passage_ids not in clashing]
+    benign = [
+        Benign(s.why_not, s.score, s.pair.a.span, s.pair.b.span)
+        for s in scored
+        if s.why_not is not None and s.score < threshold <= s.suspicion
     ]
-    benign = [Benign(s.why_not, s.score, s.pair.a.span, s.pair.b.span) for s in over if s.why_not is not None]
     return tuple(sorted(set(conflicts), key=_place)), tuple(sorted(benign, key=_place))
 
 

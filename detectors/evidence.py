@@ -27,13 +27,16 @@ class ConflictType(StrEnum):
 class WhyNot(StrEnum):
     """Why two statements that look contradictory are not: the benign shapes of `detectors.scope`."""
 
-    SAME_VALUES = "same_values"  # one value, written in two ways
-    SCOPE = "scope"  # another group, place, period or part
-    DIFFERENT_SUBJECTS = "different_subjects"  # another ticket, version, product; or only a name is shared
+    RESTATEMENT = "restatement"  # the same values, written in two ways
+    SCOPE = "scope"  # another group, place or period
+    PARTIAL = "partial"  # a part against the whole
+    DIFFERENT_SUBJECTS = "different_subjects"  # another ticket, version or product
+    NAME_ONLY = "name_only"  # nothing but a name is shared, which two things may bear
     TABLE_ROWS = "table_rows"  # two rows of one table
     HYPOTHETICAL = "hypothetical"  # one side is a condition that is not said to hold
     REPORTED = "reported"  # one side is somebody's claim
-    TEMPORAL = "temporal"  # planned, then done
+    OPINION = "opinion"  # one side is somebody's view or taste
+    TEMPORAL = "temporal"  # planned, then done; true until then, and now otherwise
     REFINEMENT = "refinement"  # one side says the same more exactly
     EXCEPTION = "exception"  # the rule names the exception
     LIST_VALUED = "list_valued"  # both can hold
@@ -92,7 +95,8 @@ class SentencePair:
 class ScoredPair:
     """What the detectors say of one pair of sentences.
 
-    ``score`` is the calibrated probability, 0..1, that both cannot be true, before ``why_not`` is heard;
+    ``score`` is the calibrated probability, 0..1, that both cannot be true.  ``suspicion`` is what it would be
+    without the benign shape ``why_not`` that speaks loudest against a conflict (``score`` itself without one).
     ``detectors`` names those that fired; ``given`` is the third span of a conditional conflict.
     """
 
@@ -100,6 +104,7 @@ class ScoredPair:
     score: float
     detectors: tuple[str, ...] = ()
     why_not: WhyNot | None = None
+    suspicion: float = 0.0
     given: Span | None = None
 
     @property
@@ -139,7 +144,10 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Benign:
-    """Two spans that look contradictory and are not, with the reason; ``score`` is what they would have got."""
+    """Two spans that look contradictory and are not, with the reason.
+
+    ``score`` is the calibrated one, below the threshold; without ``why_not`` it would be above.
+    """
 
     why_not: WhyNot
     score: float

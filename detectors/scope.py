@@ -1,13 +1,15 @@
-"""Why two statements that look contradictory are not: they are about different things, or say the same.
+"""Why two statements that look contradictory may not be: they are about different things, or say the same.
 
 A contradiction needs one shared slot with exclusive values.  Where a second slot differs too (another year, another
-product, full-time against part-time), the values belong to different subjects.  These shapes are named after the
-benign ones that caura-ai/caura (pull request 166) had to tell apart.
+product, full-time against part-time), the values belong to different subjects.  Each shape here is a hint, whose
+weight `detectors.calibration` learns; none decides alone.  The list started from the benign shapes that
+caura-ai/caura (pull request 166) had to tell apart.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from . import values
 from .comparison import Comparison
@@ -15,72 +17,92 @@ from .evidence import WhyNot
 from .words import content_words
 
 CONTRASTS = tuple(
-    frozenset(pair.split("/"))
+    tuple(pair.split("/"))
     for pair in """full/part full-time/part-time gross/net adult/child adults/children domestic/international
     monthly/annual annual/sick annual/parental paid/unpaid new/existing summer/winter weekday/weekend
-    weekdays/weekends standard/premium basic/premium free/paid online/in-person men/women
-    employees/contractors internal/external minimum/maximum planned/completed planned/delivered""".split()
+    weekdays/weekends standard/premium basic/premium free/paid online/in-person men/women consumer/business
+    employees/contractors internal/external minimum/maximum planned/completed planned/delivered night/day
+    inpatient/outpatient primary/secondary first/second upper/lower left/right front/rear gold/bronze""".split()
 )
 LIST_VERB = re.compile(r"\b(?:supports?|includes?|offers?|contains?|speaks?|sells?|provides?|features?)\b", re.I)
-NAMED_SCOPE = re.compile(r"\b(?:[Ii]n|[Ff]or|[Aa]t|[Ww]ithin)\s+(?:(?:the|all|its|our|\w+s in)\s+)*([A-Z][\w\-]+)")
+NAMED_SCOPE = re.compile(
+    r"\b(?:[Ii]n|[Ff]or|[Aa]t|[Ww]ithin|[Oo]n)\s+(?:(?:the|all|its|our|\w+s in)\s+)*([A-Z][\w\-]+)"
+)
 MONTH_OR_DAY = frozenset(values.MONTHS) | frozenset(
     "monday tuesday wednesday thursday friday saturday sunday q1 q2 q3 q4".split()
 )
 PRODUCT = re.compile(r"\b[A-Z]{1,5}-?\d+\w*\b")
 NUMBERED = re.compile(
-    r"\b(version|ticket|tier|phase|section|article|model|level|class|type|grade|v)\s*(\d[\w.]*)", re.I
+    r"\b(version|release|ticket|tier|phase|section|article|model|level|class|type|grade|floor|rack|v)\s*(\d[\w.]*)",
+    re.I,
 )
-HYPOTHETICAL = re.compile(r"^\s*if\b|\b(?:were to|would have|would no longer|would be|suppose|assuming)\b", re.I)
-REPORTED = re.compile(r"\b(?:claim|allege|believe|argue|suspect|complain)(?:s|d|ed)?\b|\baccording to\b", re.I)
-PLANNED = re.compile(r"\b(?:planned|scheduled|expected|intended|due) (?:for|to)\b|\bplans? to\b", re.I)
 REGION = re.compile(r"\b(?:(?:north|south|east|west)(?:ern)?|central|europe|asia|africa|region|area)\b", re.I)
-EXCEPTION = re.compile(r"\b(?:except(?: for)?|apart from|other than|with the exception of)\s+(.*)", re.I)
-_ONE_SIDED = (
-    (WhyNot.HYPOTHETICAL, HYPOTHETICAL), (WhyNot.REPORTED, REPORTED), (WhyNot.TEMPORAL, PLANNED)
-)  # fmt: skip
+EXCEPTION = re.compile(r"\b(?:except(?: for)?|apart from|other than|with the exception of|unless)\s+(.*)", re.I)
 YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
+_ONE_SIDED = {
+    WhyNot.HYPOTHETICAL: (
+        r"^\W*if\b|\bin case of\b|\bin the event\b|\bwere to\b|\bwould(?: have| be| no longer)?\b|\bsuppose\b"
+        r"|\bassuming\b|^\W*had \w+|^\W*should the\b"
+    ),
+    WhyNot.REPORTED: (
+        r"\b(?:claim|allege|argue|suspect|complain|contend|den(?:y|ie)|accuse|maintain|report|announce)(?:s|d|ed)?\b"
+        r"|\baccording to\b|\brumou?r|\bsaid\b|\bsays\b|\bexpected\b"
+    ),
+    WhyNot.OPINION: (
+        r"\b(?:believe|think|prefer|recommend|advise|love|hate|enjoy|regard|consider)(?:s|d|ed)?\b"
+        r"|\b(?:opinion|honestly|personally|imo|imho|tbh|in my view|for my money)\b"
+    ),
+    WhyNot.TEMPORAL: (
+        r"\b(?:planned|scheduled|due|intended|expected|hoped) (?:for|to)\b|\bplans? to\b|\buntil \w+|\bup to v"
+        r"|\bformer(?:ly)?\b|\boriginally\b|\bpreviously\b|\bused to\b|\bno longer\b|\bdraft\b|\bwas to be\b"
+        r"|\bsince (?:then|this|\d)|\bnow(?:adays)?\b|\bas of\b|\bfrom v"
+    ),
+    WhyNot.PARTIAL: (
+        r"\bin total\b|\baltogether\b|\boverall\b|\bworldwide\b|\bin all\b|\bas a whole\b|\btaken together\b"
+        r"|\bof which\b|\balone\b|\bjust\b|\bof (?:its|the|all)\b|\beach\b"
+    ),
+}
+ONE_SIDED = {shape: re.compile(pattern, re.I) for shape, pattern in _ONE_SIDED.items()}
 
 
-def why_not(c: Comparison) -> WhyNot | None:
-    """Return the benign shape of a pair, or None when nothing speaks against a conflict."""
+def shapes(c: Comparison) -> frozenset[WhyNot]:
+    """Return every benign shape that the pair may have; symmetric in the two sides."""
+    return frozenset(_shapes(c))
+
+
+def _shapes(c: Comparison) -> Iterator[WhyNot]:
     a, b = c.a, c.b
     if c.pair.a.kind == c.pair.b.kind == "row" and c.pair.a.passage_id == c.pair.b.passage_id:
-        return WhyNot.TABLE_ROWS
-    if c.same_values and _only_values_differ(c.replaced):
-        return WhyNot.SAME_VALUES
-    if _contrast(a, b):
-        return WhyNot.SCOPE
-    if PRODUCT.findall(a) and PRODUCT.findall(b) and not set(PRODUCT.findall(a)) & set(PRODUCT.findall(b)):
-        return WhyNot.DIFFERENT_SUBJECTS
-    if _numbered_subjects_differ(a, b):
-        return WhyNot.DIFFERENT_SUBJECTS
-    for shape, pattern in _ONE_SIDED:
-        if bool(pattern.search(a)) != bool(pattern.search(b)):
-            return shape
-    if any(bool(REGION.search(x)) != bool(REGION.search(y)) for x, y in c.replaced):
-        return WhyNot.REFINEMENT
-    if _names_exception(a, b) or _names_exception(b, a):
-        return WhyNot.EXCEPTION
+        yield WhyNot.TABLE_ROWS
+    if c.same_values and _only_values_differ(c):
+        yield WhyNot.RESTATEMENT
+    if _contrast(a, b) or _years_scope(a, b) or _named_scopes_differ(c):
+        yield WhyNot.SCOPE
+    if _products_differ(a, b) or _numbered_subjects_differ(a, b):
+        yield WhyNot.DIFFERENT_SUBJECTS
     if _only_names_shared(a, b):
-        return WhyNot.DIFFERENT_SUBJECTS
-    if _years_scope(a, b):
-        return WhyNot.SCOPE
-    numbers_differ = c.value is not None or bool(values.extract(a) and values.extract(b))
-    if numbers_differ and _named_scope(a) != _named_scope(b):
-        return WhyNot.SCOPE
+        yield WhyNot.NAME_ONLY
+    for shape, pattern in ONE_SIDED.items():
+        if bool(pattern.search(a)) != bool(pattern.search(b)):
+            yield shape
+    if any(bool(REGION.search(x)) != bool(REGION.search(y)) for x, y in c.replaced):
+        yield WhyNot.REFINEMENT
+    if _names_exception(a, b) or _names_exception(b, a):
+        yield WhyNot.EXCEPTION
     if LIST_VERB.search(a) and LIST_VERB.search(b) and c.value is None and any(x and y for x, y in c.replaced):
-        return WhyNot.LIST_VALUED
-    return None
+        yield WhyNot.LIST_VALUED
 
 
-def _only_values_differ(replaced: tuple[tuple[str, str], ...]) -> bool:
-    return all(any(c.isdigit() for c in x + y) or not content_words(x) or not content_words(y) for x, y in replaced)
+def _only_values_differ(c: Comparison) -> bool:
+    if c.negation_differs or c.opposite:
+        return False
+    return all(any(ch.isdigit() for ch in x + y) or not content_words(x) or not content_words(y) for x, y in c.replaced)
 
 
 def _contrast(a: str, b: str) -> bool:
     left, right = (set(re.findall(r"[a-z]+(?:-[a-z]+)?", t.lower())) for t in (a, b))
     one, two = left - right, right - left
-    return any((x in one and y in two) or (y in one and x in two) for x, y in map(tuple, CONTRASTS))
+    return any((x in one and y in two) or (y in one and x in two) for x, y in CONTRASTS)
 
 
 def _years_scope(a: str, b: str) -> bool:
@@ -90,8 +112,20 @@ def _years_scope(a: str, b: str) -> bool:
     return bool(left and right and not left & right and others[0] and others[1])
 
 
+def _named_scopes_differ(c: Comparison) -> bool:
+    """Whether values, or one side's denial, stand beside different places or groups: "in Germany", "in Spain"."""
+    one, two = _named_scope(c.a), _named_scope(c.b)
+    numbers = c.value is not None or bool(values.extract(c.a) and values.extract(c.b))
+    return one != two and (numbers or bool(one and two and not one & two))
+
+
 def _named_scope(text: str) -> frozenset[str]:
     return frozenset(n.lower() for n in NAMED_SCOPE.findall(text)) - MONTH_OR_DAY
+
+
+def _products_differ(a: str, b: str) -> bool:
+    one, two = set(PRODUCT.findall(a)), set(PRODUCT.findall(b))
+    return bool(one and two and not one & two)
 
 
 def _numbered_subjects_differ(a: str, b: str) -> bool:

@@ -12,9 +12,9 @@ import numpy as np
 
 from .calibration import FEATURES, Calibration, features
 from .comparison import Comparison, readable
-from .evidence import ScoredPair, SentencePair, Unverified
+from .evidence import ScoredPair, SentencePair, Unverified, WhyNot
 from .nli import CONTRADICTION, NLIModel, Scores
-from .scope import why_not
+from .scope import shapes
 
 CHUNK = 512
 HINT = 0.03  # least contradiction probability that is worth a closer look
@@ -67,9 +67,11 @@ def _scored(
         rows[:, VALUE] = 0.0
     scores = calibration.scores(rows)
     found = [ScoredPair(c.pair, float(p) * _FAR) for c, p in zip(chunk, forward[:, CONTRADICTION], strict=True)]
+    suspicions, reasons = calibration.suspicions(rows)
     contradiction = np.maximum(forward[close], backward)[:, CONTRADICTION]
-    for i, score, p in zip(close, scores, contradiction, strict=True):
-        found[i] = _with_evidence(chunk[i], float(score), float(p), use_values)
+    for i, score, suspicion, why_not, p in zip(close, scores, suspicions, reasons, contradiction, strict=True):
+        fired = _fired(chunk[i], float(p), use_values)
+        found[i] = ScoredPair(chunk[i].pair, float(score), fired, why_not, float(suspicion))
     return found
 
 
@@ -77,23 +79,20 @@ def _is_hint(c: Comparison, contradiction: float, use_values: bool) -> bool:
     return contradiction >= HINT or (use_values and c.value is not None) or c.aligned_opposite
 
 
-def _with_evidence(c: Comparison, score: float, contradiction: float, use_values: bool) -> ScoredPair:
-    fired = [
-        name
-        for name, has in (
-            ("nli", contradiction >= FIRED),
-            ("values", use_values and c.value is not None),
-            ("antonyms", c.aligned_opposite),
-        )
-        if has
-    ]
-    return ScoredPair(c.pair, score, tuple(fired) or ("nli",), why_not(c))
+def _fired(c: Comparison, contradiction: float, use_values: bool) -> tuple[str, ...]:
+    said = {
+        "nli": contradiction >= FIRED,
+        "values": use_values and c.value is not None,
+        "antonyms": c.aligned_opposite,
+    }
+    return tuple(name for name, has in said.items() if has) or ("nli",)
 
 
 def _by_value(c: Comparison) -> ScoredPair:
-    if c.value is None:
+    """Score without a model: the value detector's own strength, unless the values belong to different subjects."""
+    if c.value is None or shapes(c) & {WhyNot.SCOPE, WhyNot.DIFFERENT_SUBJECTS, WhyNot.TABLE_ROWS}:
         return ScoredPair(c.pair, 0.0)
-    return ScoredPair(c.pair, c.value.strength, ("values",), why_not(c))
+    return ScoredPair(c.pair, c.value.strength, ("values",))
 
 
 def both_directions(pairs: Sequence[SentencePair], nli: NLIModel) -> tuple[Scores, Scores]:

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from detectors import calibration, encoder, nli, registry
 from detectors.candidates import candidate_pairs
-from detectors.conflict import final_score, resolve
+from detectors.conflict import resolve
 from detectors.duplicates import near_duplicates
 from detectors.encoder import Encoder
 from detectors.errors import InputError
@@ -96,7 +96,7 @@ class Guard:
         best = {(p.id, q.id): 0.0 for i, p in enumerate(passages) for q in passages[i:]}
         for found in scored:
             a, b = sorted(found.passage_ids, key=rank.__getitem__)
-            best[a, b] = max(best[a, b], final_score(found))
+            best[a, b] = max(best[a, b], found.score)
         return best
 
     @cached_property

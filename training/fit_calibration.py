@@ -29,17 +29,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from detectors import encoder, nli
-from detectors.calibration import FEATURES, features, logit
+from detectors.calibration import FEATURES, SHAPES, features, logit, sigmoid
 from detectors.candidates import candidate_pairs
 from detectors.comparison import Comparison
 from detectors.evidence import Passage, Sentence, SentencePair, Span
-from detectors.scope import why_not
 from detectors.scoring import both_directions
 from detectors.segment import segment
 from detectors.stance import is_yes_no, stances
 
 PROSE = ("synth_", "vitaminc", "chatprotect", "aligned_", "contractnli", "mnli", "snli")  # held-out pairs of these
-NON_NEGATIVE = ("nli_logit_mean", "nli_logit_min", "value", "negation", "antonym", "aligned_antonym", "replaced_name")
+FORBIDDEN = dict.fromkeys(
+    ("nli_logit_mean", "nli_logit_min", "value", "negation", "antonym", "aligned_antonym", "replaced_name"), -1
+) | dict.fromkeys(SHAPES, 1)  # the sign that a weight must not have
 FOLDS = 5
 
 
@@ -126,7 +127,6 @@ class Evidence:
     """The features of all pairs of all bags: ``x`` (n_pairs, n_features), ``start`` (n_bags + 1,)."""
 
     x: np.ndarray
-    benign: np.ndarray
     start: np.ndarray
     y: np.ndarray
     fold: np.ndarray
@@ -142,9 +142,8 @@ class Evidence:
         return w
 
     def top(self, sums: np.ndarray) -> np.ndarray:
-        """Return for each bag the row of its highest sum, benign rows last."""
-        shown = np.where(self.benign, sums - 1000, sums)
-        return np.array([s + int(shown[s:e].argmax()) for s, e in zip(self.start[:-1], self.start[1:], strict=True)])
+        """Return for each bag the row of its highest sum."""
+        return np.array([s + int(sums[s:e].argmax()) for s, e in zip(self.start[:-1], self.start[1:], strict=True)])
 
 
 def evidence(bags: Sequence[Bag], scorer: nli.NLIModel) -> Evidence:
@@ -152,7 +151,6 @@ def evidence(bags: Sequence[Bag], scorer: nli.NLIModel) -> Evidence:
     compared = [Comparison(p) for p in pairs]
     return Evidence(
         features(compared, *both_directions(pairs, scorer)),
-        np.array([why_not(c) is not None for c in compared]),
         np.cumsum([0, *(len(bag.pairs) for bag in bags)]),
         np.array([bag.is_conflict for bag in bags]),
         np.array([bag.fold for bag in bags]),
@@ -171,7 +169,7 @@ def fit(found: Evidence, chosen: np.ndarray, rounds: int = 8) -> tuple[np.ndarra
             model = LogisticRegression(C=0.3, max_iter=2000).fit(rows[:, active], found.y[chosen], w[chosen])
             coefficient = np.zeros(found.x.shape[1])
             coefficient[active] = model.coef_[0]
-            wrong = [i for i, name in enumerate(FEATURES) if name in NON_NEGATIVE and coefficient[i] < 0]
+            wrong = [i for i in np.flatnonzero(coefficient) if np.sign(coefficient[i]) == FORBIDDEN.get(FEATURES[i])]
             if not wrong:
                 break
             active[wrong] = False
@@ -181,8 +179,7 @@ def fit(found: Evidence, chosen: np.ndarray, rounds: int = 8) -> tuple[np.ndarra
 
 def scores_of(found: Evidence, coefficient: np.ndarray, bias: float) -> np.ndarray:
     sums = found.x @ coefficient + bias
-    top = found.top(sums)
-    return np.where(found.benign[top], 0.1, 1.0) / (1 + np.exp(-sums[top]))
+    return sigmoid(sums[found.top(sums)])
 
 
 def cross_fitted(found: Evidence) -> np.ndarray:
@@ -232,9 +229,9 @@ def report(scores: np.ndarray, found: Evidence, threshold: float) -> None:
           f"calibration error {calibration_error(scores, found.y, w):.3f}")  # fmt: skip
     for key in sorted(set(found.keys)):
         own = index == key
-        benign = found.benign[[s for s, o in zip(found.top(found.x[:, 0]), own, strict=True) if o]].mean()
-        print(f"  {key:55s} {own.sum():5d} bags, {fired[own].mean():.3f} fire, {benign:.2f} benign, "
-              f"median score {np.median(scores[own]):.2f}")  # fmt: skip
+        print(
+            f"  {key:55s} {own.sum():5d} bags, {fired[own].mean():.3f} fire, median score {np.median(scores[own]):.2f}"
+        )
 
 
 def main() -> None:

@@ -26,8 +26,10 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 LABEL_NAMES = {0: "entailment", 1: "neutral", 2: "contradiction"}
 MAX_TOKENS = 128
+MAX_CROWDED_CHARS = 220
 TOKENS_PER_BATCH = 5120
 SWAP_SHARE = 0.2
+CROWD_SHARE = 0.15  # rows that get a sentence of another row beside their own
 
 
 def base_model_path() -> Path:
@@ -41,10 +43,23 @@ def swapped(row: Row) -> Row:
     return Row(row.hypothesis, row.premise, label, row.source)
 
 
+def crowded(row: Row, other: str, rng: random.Random) -> Row:
+    """Put another sentence beside one side: what contradicts still does, and what is entailed may no longer be."""
+    if max(len(row.premise), len(row.hypothesis), len(other)) > MAX_CROWDED_CHARS:
+        return row
+    both = [other, row.premise] if rng.random() < 0.5 else [row.premise, other]
+    if rng.random() < 0.6:
+        return Row(" ".join(both), row.hypothesis, row.label, row.source)
+    both = [other, row.hypothesis] if rng.random() < 0.5 else [row.hypothesis, other]
+    label = CONTRADICTION if row.label == CONTRADICTION else NOT_CONTRADICTION
+    return Row(row.premise, " ".join(both), label, row.source)
+
+
 def batches(rows: list[Row], tokenizer, rng: random.Random) -> Iterator[tuple[dict[str, torch.Tensor], torch.Tensor]]:
     """One epoch: shuffled, then grouped by length within pools, then shuffled again."""
     rows = [swapped(r) if rng.random() < SWAP_SHARE else r for r in rows]
     rng.shuffle(rows)
+    rows = [crowded(row, rows[i - 1].premise, rng) if rng.random() < CROWD_SHARE else row for i, row in enumerate(rows)]
     for start in range(0, len(rows), 6400):
         pool = rows[start : start + 6400]
         encoded = tokenizer(
