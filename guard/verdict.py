@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
+from detectors.errors import InputError
 from detectors.evidence import Benign, Conflict, Span, Unverified
+
+VERSION = 1  # of the JSON form
 
 
 class Status(StrEnum):
@@ -88,7 +92,39 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types; `guard/verdict.schema.json` is its JSON Schema."""
-        return {"version": 1, **_plain(self)}
+        return {"version": VERSION, **_plain(self)}
+
+    @classmethod
+    def from_dict(cls, document: Any) -> Verdict:
+        """Return the verdict of `to_dict`'s JSON.  Raises `InputError` naming the field that does not fit."""
+        if not isinstance(document, Mapping):
+            raise InputError(f"a verdict must be a JSON object, not {type(document).__name__}")
+        if document.get("version") != VERSION:
+            raise InputError(f"verdict version {document.get('version')!r} is not known; this is version {VERSION}")
+        verdict: Verdict = _built(cls, document, "verdict")
+        return verdict
+
+
+def _built(kind: Any, value: Any, where: str) -> Any:
+    """Build a value of the annotated type from plain JSON; the reverse of `_plain`."""
+    if get_origin(kind) is UnionType:
+        kind = next(k for k in get_args(kind) if k is not NoneType)
+        return None if value is None else _built(kind, value, where)
+    if get_origin(kind) is tuple:
+        return tuple(_built(get_args(kind)[0], v, f"{where}[{i}]") for i, v in enumerate(value))
+    if is_dataclass(kind):
+        hints = get_type_hints(kind)
+        missing = [f.name for f in fields(kind) if f.name not in value]
+        if missing:
+            raise InputError(f"{where}: {missing[0]!r} is missing")
+        made: Any = kind
+        return made(**{f.name: _built(hints[f.name], value[f.name], f"{where}.{f.name}") for f in fields(kind)})
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        try:
+            return kind(value)
+        except ValueError as error:
+            raise InputError(f"{where}: {value!r} is none of {', '.join(kind)}") from error
+    return value
 
 
 def _plain(value: Any) -> Any:

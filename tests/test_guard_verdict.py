@@ -11,7 +11,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import guard.verdict
-from detectors.evidence import Conflict, ConflictType, Passage, Span, Unverified
+from detectors.errors import InputError
+from detectors.evidence import Benign, Conflict, ConflictType, Passage, Span, Unverified, WhyNot
 from guard.policy import SELF_CONTRADICTION, Policy, decide
 from guard.remediate import remediate
 from guard.trust import RULES
@@ -36,7 +37,7 @@ def verdict(action: Action = Action.DROP) -> Verdict:
     kept, removed, notice = remediate(given, conflicts, decision, 1)
     return Verdict(
         Status.CONFLICT, conflicts, decision.action, kept, removed, (Unverified("pairs", "limit"),),
-        (("b", "c"),), notice, {"pairs": 3, "seconds": 0.1},
+        (Benign(WhyNot.SCOPE, 0.2, a, c),), (("b", "c"),), notice, {"pairs": 3, "seconds": 0.1},
     )  # fmt: skip
 
 
@@ -61,12 +62,35 @@ def test_schema_lists_the_same_closed_sets_as_the_code() -> None:
     assert SCHEMA["properties"]["action"]["enum"] == [a.value for a in Action]
     assert SCHEMA["properties"]["status"]["enum"] == [s.value for s in Status]
     assert defs["conflict"]["properties"]["type"]["enum"] == [t.value for t in ConflictType]
+    assert defs["benign"]["properties"]["why_not"]["enum"] == [w.value for w in WhyNot]
     assert defs["loss"]["properties"]["rule"]["enum"] == [*RULES, SELF_CONTRADICTION]
 
 
 @pytest.mark.parametrize("action", Action)
 def test_verdicts_fit_through_json(action: Action) -> None:
     VALIDATOR.validate(json.loads(json.dumps(verdict(action).to_dict())))
+
+
+@pytest.mark.parametrize("action", Action)
+def test_a_verdict_comes_back_from_json(action: Action) -> None:
+    document = json.loads(json.dumps(verdict(action).to_dict()))
+    back = Verdict.from_dict(document)
+    assert back.to_dict() == document
+    assert back.conflicts == verdict(action).conflicts and back.benign == verdict(action).benign
+    assert back.removed[:0] == () and isinstance(back.action, Action)
+
+
+def test_what_is_no_verdict_is_refused_by_name() -> None:
+    document = verdict().to_dict()
+    for broken, named in (
+        ({**document, "version": 2}, "version"),
+        ({**document, "action": "explode"}, "explode"),
+        ({k: v for k, v in document.items() if k != "conflicts"}, "conflicts"),
+        ({**document, "conflicts": [{"type": "value"}]}, "score"),
+        ("text", "object"),
+    ):
+        with pytest.raises(InputError, match=named):
+            Verdict.from_dict(broken)
 
 
 def test_clean_verdict_fits() -> None:
