@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .comparison import readable
 from .encoder import Vectors
 from .evidence import Sentence, SentencePair
 from .words import content_words
@@ -50,7 +51,8 @@ def candidate_pairs(
     are pairs of equal text.
     """
     usable = [i for i, s in enumerate(sentences) if s.kind in ("prose", "item", "row")]
-    usable = [i for i in usable if len(content_words(sentences[i].text)) >= 2]
+    words = {i: content_words(readable(sentences[i])) for i in usable}
+    usable = [i for i in usable if len(words[i]) >= 2]
     if len(usable) < 2:
         return []
     chosen = vectors[usable]
@@ -66,7 +68,7 @@ def candidate_pairs(
             if text != sentences[usable[row]].text:
                 texts.add(text)
                 found.add((min(row, int(column)), max(row, int(column))))
-    found.update(_sharing_rare_words([content_words(sentences[i].text) for i in usable], k))
+    found.update(_sharing_rare_words([words[i] for i in usable], k))
     pairs = [
         SentencePair(sentences[usable[i]], sentences[usable[j]], float(chosen[i] @ chosen[j]))
         for i, j in sorted(found)

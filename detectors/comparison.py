@@ -27,9 +27,14 @@ def plain(text: str) -> str:
 
 
 def readable(sentence: Sentence) -> str:
-    """Return the text as a model should read it: plain, a table row after its header."""
+    """Return the text as a model should read it: plain, after what it needs to be understood.
+
+    That is the header for a table row, and the sentence before for one that opens with a pronoun.
+    """
     text = plain(sentence.text)
-    return f"{plain(sentence.context)}: {text}" if sentence.kind == "row" and sentence.context else text
+    if sentence.kind == "row" and sentence.context:
+        return f"{plain(sentence.context)}: {text}"
+    return f"{plain(sentence.before)} {text}" if sentence.before else text
 
 
 class Comparison:

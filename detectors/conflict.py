@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .comparison import Comparison
-from .evidence import Benign, Conflict, ConflictType, Finding, ScoredPair
+from .evidence import Benign, Conflict, ConflictType, Finding, ScoredPair, SentencePair
 from .words import NEGATION
 
 
@@ -19,6 +19,8 @@ def resolve(scored: Iterable[ScoredPair], threshold: float) -> tuple[tuple[Confl
     """
     scored = list(scored)
     over = [s for s in scored if s.score >= threshold]
+    texts = {frozenset((s.pair.a.text, s.pair.b.text)) for s in over}
+    over = [s for s in over if not _inherited(s.pair, texts)]
     clashing = {s.passage_ids for s in over if s.detectors != ("stance",)}
     conflicts = [describe(s) for s in over if s.detectors != ("stance",) or s.passage_ids not in clashing]
     benign = [
@@ -27,6 +29,14 @@ def resolve(scored: Iterable[ScoredPair], threshold: float) -> tuple[tuple[Confl
         if s.why_not is not None and s.score < threshold <= s.suspicion
     ]
     return tuple(sorted(set(conflicts), key=_place)), tuple(sorted(benign, key=_place))
+
+
+def _inherited(pair: SentencePair, texts: set[frozenset[str]]) -> bool:
+    """Whether the clash is already reported for the sentence before, which a side was read after."""
+    a, b = pair.a, pair.b
+    return bool(
+        (a.before and frozenset((a.before, b.text)) in texts) or (b.before and frozenset((a.text, b.before)) in texts)
+    )
 
 
 def describe(scored: ScoredPair) -> Conflict:

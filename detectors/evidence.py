@@ -66,12 +66,14 @@ class Sentence:
     """A sentence, list item, heading or table row of a passage.
 
     ``context`` is text that the sentence needs to be understood (the headings above it, a table's header
-    row) and may be empty.  ``kind`` is ``prose``, ``heading``, ``item``, ``row`` or ``code``.
+    row) and may be empty.  ``kind`` is ``prose``, ``heading``, ``item``, ``row`` or ``code``.  ``before`` is the
+    sentence before, where this one opens with a pronoun that stands for something in it.
     """
 
     span: Span
     context: str = ""
     kind: str = "prose"
+    before: str = ""
 
     @property
     def text(self) -> str:

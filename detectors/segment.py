@@ -17,6 +17,7 @@ from .evidence import Passage, Sentence, Span
 
 SPLIT_CHARS = 20_000  # sentencex is quadratic in unclosed quotes
 BLANK_LINE = re.compile(r"(?:\r\n|\r|\n)[ \t>]*(?:\r\n|\r|\n)")
+PRONOUN = re.compile(r"(?:It|They|He|She|This|These|Those|Its|Their|His|Her|Both)\b")
 WRAP = re.compile(r"[\r\n]+(?:[ \t]*>)*")
 
 
@@ -37,9 +38,12 @@ def segment(passage: Passage) -> list[Sentence]:
             headings = {level: text for level, text in headings.items() if level < block.level}
         above_it = [headings[level] for level in sorted(headings)]
         context = " › ".join([*above_it, header] if header else above_it)
+        before = ""
         for start, end in _spans(passage.text, block):
             text = passage.text[start:end]
-            sentences.append(Sentence(Span(passage.id, start, end, text), context, block.kind))
+            span = Span(passage.id, start, end, text)
+            sentences.append(Sentence(span, context, block.kind, before if PRONOUN.match(text) else ""))
+            before = text
             if block.kind == "heading":
                 headings[block.level] = text
             if block.kind == "row" and not header:

@@ -14,6 +14,7 @@ from functools import cached_property
 
 from detectors import calibration, encoder, nli, registry
 from detectors.candidates import candidate_pairs
+from detectors.comparison import readable
 from detectors.conflict import resolve
 from detectors.duplicates import near_duplicates
 from detectors.encoder import Encoder
@@ -138,7 +139,7 @@ class Guard:
     def _candidates(self, sentences: Sequence[Sentence]) -> tuple[list[SentencePair], tuple[Unverified, ...]]:
         if len(sentences) < 2:
             return [], ()
-        pairs = candidate_pairs(sentences, self._encoder.encode([s.text for s in sentences]))
+        pairs = candidate_pairs(sentences, self._encoder.encode([readable(s) for s in sentences]))
         left = len(pairs) - self.config.max_pairs
         if left <= 0:
             return pairs, ()
