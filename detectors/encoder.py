@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .errors import ModelError
+from .sources import from_source
 
 BUNDLED = Path(__file__).parent / "models" / "encoder"
 
@@ -40,15 +40,10 @@ class SentenceEncoder:
 
 @lru_cache(maxsize=2)
 def load(name: str | None = None, device: str | None = None) -> SentenceEncoder:
-    """Load the bundled encoder, or any sentence-transformers model by path or hub name."""
+    """Load the bundled encoder, or any sentence-transformers model by path or hub name.  Raises `ModelError`."""
     from sentence_transformers import SentenceTransformer
 
-    source = str(BUNDLED if name is None else name)
-    is_path = Path(source).exists()
-    try:
-        return SentenceEncoder(SentenceTransformer(source, device=device or "cpu", local_files_only=is_path))
-    except Exception as error:
-        raise ModelError(
-            f"cannot load the encoder {source!r}: pass a directory saved by sentence-transformers, or a name "
-            f"that the model hub knows ({error})"
-        ) from error
+    def open_model(source: str, local: bool) -> SentenceEncoder:
+        return SentenceEncoder(SentenceTransformer(source, device=device or "cpu", local_files_only=local))
+
+    return from_source(str(BUNDLED if name is None else name), "encoder", open_model)

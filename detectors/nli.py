@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from .errors import ModelError
 from .segment import windows
+from .sources import from_source
 
 BUNDLED = Path(__file__).parent / "models" / "nli"
 ENTAILMENT, NEUTRAL, CONTRADICTION = range(3)
@@ -161,24 +162,16 @@ def load(name: str | None = None, device: str | None = None) -> NLIModel:
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    source = str(BUNDLED if name is None else name)
-    is_path = Path(source).exists()
-    if not is_path and (source.startswith((".", "/", "~")) or source.count("/") > 1):
-        raise ModelError(f"no model directory at {source!r}; check the path given as model")
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     fast = chosen.startswith("cuda") or (chosen == "cpu" and cpu_prefers_bfloat16())
     dtype = torch.bfloat16 if fast else torch.float32
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=is_path)
-        model = AutoModelForSequenceClassification.from_pretrained(source, local_files_only=is_path, dtype=dtype)
-    except Exception as error:  # every library below has its own errors for a bad checkpoint
-        advice = (
-            "the directory must hold config.json, a tokenizer and intact weights"
-            if is_path
-            else "it is neither a local directory nor reachable on the model hub; pass a local path"
-        )
-        raise ModelError(f"cannot load the NLI model {source!r}: {advice} ({error})") from error
-    return NLIModel(model.to(chosen).eval(), tokenizer, _revision(source))
+
+    def open_model(source: str, local: bool) -> NLIModel:
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
+        model = AutoModelForSequenceClassification.from_pretrained(source, local_files_only=local, dtype=dtype)
+        return NLIModel(model.to(chosen).eval(), tokenizer, _revision(source))
+
+    return from_source(str(BUNDLED if name is None else name), "NLI model", open_model)
 
 
 def _revision(source: str) -> str:

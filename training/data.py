@@ -39,7 +39,8 @@ MAX_ROWS = {
     "snli_train_clcd": 1000, "mnli_train_clcd": 1000, "clcd_": 1000, "synth_same_passage": 12_000,
 }  # fmt: skip
 # Rows of evidence against claim, and of edited passages, are what the model is for: show them more often.
-COPIES = {"vitaminc": 2, "chatprotect": 2, "aligned_": 2, "self_": 2, "mined_": 1}
+COPIES = {"vitaminc": 2, "chatprotect": 2, "aligned_": 2, "self_": 2, "written_": 5}
+WRITTEN = Path(__file__).parent / "pairs"  # our own pairs
 MINED_PER_SET = 4  # candidate pairs of a set that are known not to contradict
 HELD_OUT_SETS = 0.2  # share of the groups of sets that no model sees: for the calibration
 NEGATION = re.compile(r"\b(?:not|no|never|cannot|can't|nor|unable|none|impossible)\b|n't\b", re.IGNORECASE)
@@ -94,6 +95,7 @@ def load(root: Path, seed: int = 0) -> tuple[list[Row], list[Row]]:
     for record in read(root / "train" / "self_contradiction.jsonl.gz", allowed):
         if record["source"] != "chatprotect" and not is_held_out_set(record):
             rows.extend(_self_rows(record))
+    rows.extend(_written_rows())
     random.Random(seed).shuffle(rows)
     counts: Counter[str] = Counter()
     train, held_out = [], []
@@ -161,6 +163,13 @@ def _mined_rows(record: dict[str, Any]) -> Iterator[Row]:
     ]  # fmt: skip
     for pair in calm[:MINED_PER_SET]:
         yield Row(pair.a.text, pair.b.text, NOT_CONTRADICTION, "mined_" + record["source"])
+
+
+def _written_rows() -> Iterator[Row]:
+    for path in sorted(WRITTEN.glob("*.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            r = json.loads(line)
+            yield Row(r["premise"], r["hypothesis"], LABELS[r["label"]], f"written_{path.stem}")
 
 
 def _self_rows(record: dict[str, Any]) -> Iterator[Row]:
