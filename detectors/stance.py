@@ -16,7 +16,6 @@ from .protocols import Material
 
 _VERB = r"(?:is|are|was|were|am|do|does|did|can|could|will|would|shall|should|may|might|must|has|have|had)(?:n['’]t)?"
 YES_NO = re.compile(rf"^\W*(?:[^,?]+,\s*)?{_VERB}\b[^?]*\?\s*$", re.IGNORECASE)
-CLEAR = 0.01  # least product of two stances for which the sentences to quote are looked for
 
 
 def is_yes_no(question: str | None) -> bool:
@@ -49,7 +48,7 @@ class Stance:
         for a, b in combinations(passages, 2):
             product = max(found[a.id][0] * found[b.id][1], found[a.id][1] * found[b.id][0])
             score = material.calibration.stance_score(product)
-            asked = nli if product > CLEAR else None
+            asked = nli if score >= material.calibration.threshold else None  # only what is reported is quoted
             one, two = (_clearest(p, question, material.sentences, asked) for p in (a, b))
             yield ScoredPair(SentencePair(one, two), score, ("stance",))
 
