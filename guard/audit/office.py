@@ -76,19 +76,26 @@ def docx(path: Path, name: str) -> tuple[list[Block], str, dict[str, Any]]:
 
 
 def _page(text: str, number: int) -> Iterator[Block]:
-    """Yield the paragraphs of a page: a short line ends one if a sentence, or what looks like a title, ends."""
+    """Yield the paragraphs of a page; the lines of a PDF do not say where one ends."""
     lines = [" ".join(line.split()) for line in text.split("\n")]
     full = FULL_LINE * max(map(len, lines))
     paragraph: list[str] = []
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
-        if line:
-            paragraph.append(line)
-        ends = line.endswith((".", "!", "?", ":")) or not following[:1].islower()
-        if paragraph and (not line or not following or _starts_item(following) or (len(line) < full and ends)):
+    for line, following, after in zip(lines, [*lines[1:], ""], [*lines[2:], "", ""], strict=False):
+        paragraph += [line] if line else []
+        if paragraph and _ends_paragraph(line, following, after, full):
             yield Block("prose", tuple((None, part) for part in paragraph), page=number)
             paragraph = []
-    if paragraph:
-        yield Block("prose", tuple((None, part) for part in paragraph), page=number)
+
+
+def _ends_paragraph(line: str, following: str, after: str, full: float) -> bool:
+    """Before a blank line, an item or a title; and after a short line that a sentence cannot go on from."""
+    if not line or not following or _starts_item(following):
+        return True
+    stops = line.endswith((".", "!", "?", ":"))
+    if len(line) < full and (stops or not following[0].islower()):
+        return True
+    is_title = len(following) < full and following[0].isupper() and following[-1].isalnum()
+    return stops and is_title and not after[:1].islower()
 
 
 def _starts_item(line: str) -> bool:

@@ -21,7 +21,7 @@ Row = tuple[int | None, Sequence[str]]
 
 DELIMITERS = ",;\t|"
 SAMPLE_CHARS = 100_000
-NUMBER = re.compile(r"[-+]?[\d.,]*\d[\d.,]*\s*\S{0,3}$|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}$")
+NUMBER = re.compile(r"(?:[€$£]|[A-Z]{3} )?[-+]?[\d.,]*\d[\d.,]*\s*[^\s\d]{0,12}$|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}$")
 YEAR = re.compile(r"(?:19|20)\d\d$")
 HEADER_CHARS = 50
 

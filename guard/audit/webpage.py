@@ -235,7 +235,10 @@ class _Parser(HTMLParser):
             return
         self._end_cell()
         rows = [(number, cells) for number, cells in self.table if any(cells)]
-        self.blocks.extend(table_blocks(rows, True if self.has_header else None))
+        if all(len(cells) == 1 for _, cells in rows):  # one column is no table
+            self.blocks.extend(Block("prose", ((number, cells[0]),)) for number, cells in rows)
+        else:
+            self.blocks.extend(table_blocks(rows, True if self.has_header else None))
         self.table = None
 
 
