@@ -19,17 +19,20 @@ class Ran:
 
 @pytest.fixture
 def cli(monkeypatch):
-    """Return a function that runs ``passageguard`` with arguments and stdin (text, bytes, or None: closed)."""
+    """Return a function that runs ``passageguard`` with arguments and stdin (text, bytes, or None: closed).
+
+    ``stderr`` may be a stream of one's own, such as a terminal; then ``err`` stays empty.
+    """
     from guard.cli import main
 
-    def run(*args, stdin=""):
+    def run(*args, stdin="", stderr=None):
         given = stdin.encode() if isinstance(stdin, str) else stdin
         out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
         with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", ["passageguard", *map(str, args)])
             patch.setattr(sys, "stdin", None if given is None else io.TextIOWrapper(io.BytesIO(given)))
             patch.setattr(sys, "stdout", out)
-            patch.setattr(sys, "stderr", err)
+            patch.setattr(sys, "stderr", stderr or err)
             with pytest.raises(SystemExit) as end:
                 main()
         texts = []

@@ -1,13 +1,14 @@
 """What documents declare of themselves: usable dates and authorities, and which document supersedes which.
 
-``supersedes`` may name a file, a path, the ``id`` of a JSON entry or a passage; it becomes passage ids.
+``supersedes`` may name a file (its path or the end of it), the ``id`` of a JSON entry or a passage; it becomes passage ids.
 Source of the rules: `guard.trust`.  Knows nothing about conflicts.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
@@ -53,21 +54,30 @@ def preferred(trust: Mapping[str, Trust], a: str, b: str) -> tuple[str, str] | N
     return None
 
 
-def _names(documents: Sequence[Document]) -> Mapping[str, list[str]]:
-    known: dict[str, list[str]] = defaultdict(list)
+def _names(documents: Sequence[Document]) -> tuple[Mapping[str, list[str]], Mapping[str, list[str]]]:
+    """Return the passage ids by what names a file (the end of its path), and by what names an entry."""
+    files: dict[str, list[str]] = defaultdict(list)
+    entries: dict[str, list[str]] = defaultdict(list)
     for document in documents:
+        parts = PurePath(document.path).parts
+        for start in range(len(parts)):
+            files[PurePath(*parts[start:]).as_posix()] += [p.id for p in document.passages]
         for passage in document.passages:
             own = passage.metadata.get("id")
-            names = {passage.id, document.path, PurePath(document.path).name, own if isinstance(own, str) else ""}
-            for name in names - {""}:
-                known[name].append(passage.id)
-    return known
+            for name in {passage.id, own} if isinstance(own, str) else {passage.id}:
+                entries[name].append(passage.id)
+    return files, entries
 
 
-def _ids(named: Any, known: Mapping[str, list[str]], passage: Passage) -> list[str]:
-    names = [named] if isinstance(named, str) else named
-    own = {passage.id, *known.get(passage.metadata["path"], ())}
-    return list(dict.fromkeys(i for name in names for i in known.get(name, [name]) if i not in own))
+def _ids(named: str | Iterable[str], known: tuple[Mapping[str, list[str]], Mapping[str, list[str]]], p: Passage) -> Any:
+    """Return passage ids for names; a passage supersedes neither itself nor the rest of its file by the file's name."""
+    files, entries = known
+    found: dict[str, None] = {}
+    for name in [named] if isinstance(named, str) else named:
+        path = re.sub(r"^(?:\.{1,2}/)+", "", name)
+        others = [i for i in files.get(path, ()) if i.rpartition("#")[0] != p.metadata["path"]]
+        found.update(dict.fromkeys(entries.get(name) or others or [name]))
+    return [i for i in found if i != p.id]
 
 
 def _usable(passage: Passage) -> tuple[dict[str, Any], list[str]]:

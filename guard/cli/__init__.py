@@ -57,9 +57,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a locale without "›" must not end the report
-    for entry in entry_points(group="passageguard.commands"):
-        app.command(entry.name)(entry.load())
     try:
+        for entry in entry_points(group="passageguard.commands"):
+            app.command(entry.name)(entry.load())
         code = app(standalone_mode=False, prog_name="passageguard")
         if sys.stdout is not None:
             sys.stdout.flush()

@@ -165,7 +165,7 @@ def as_text(result: Audit, console: Console) -> None:
     render.problems(console, "not read", result.errors)
     counts = [(len(result.documents), "document"), (len(result.passages), "passage"),
               (len(result.verdict.conflicts), "finding")]  # fmt: skip
-    counts += [(len(result.errors), "file not read")] if result.errors else []
+    counts += [(len(result.errors), "unread file")] if result.errors else []
     render.say(console, render.summary(counts), "bold")
 
 
