@@ -87,18 +87,16 @@ def markdown(elements):
             else:
                 out += ["#" * level + " " + title + " #" * tight, "" if not tight else None]
         elif kind == "prose":
-            out += ["", *(said(n + k) if k == 0 else None for k in range(1)), ""]
+            out += ["", said(n), ""]
         elif kind == "list":
             out += ["", *("- " + said(n) for _ in range(extra)), ""]
         elif kind == "table":
             rows = [f"| {said(1)} | {words.take(1)} |" for _ in range(extra + 1)]
-            for group in words.groups:
-                above.update({w: above[w] for w in group if w in above})
             out += ["", rows[0], "|---|---|", *rows[1:], ""]
         elif kind == "code":
             out += ["", "```", "# " + said(n), "", "x = " + said(1), "```", ""]
         else:
-            out += ["", *("> " + said(n) for _ in range(1)), ""]
+            out += ["", "> " + said(n), ""]
     return "\n".join(line for line in out if line is not None), words.groups, above
 
 
@@ -307,7 +305,7 @@ def test_rst_headings_by_any_punctuation_with_overline(tmp_path):
         (".. versionadded:: 3.2\n   The flag.\n", [("prose", "New in version 3.2:\nThe flag.")]),
         ("* one\n  goes on\n* two\n\n  more\n", [("item", "one\ngoes on"), ("item", "two"), ("prose", "more")]),
         ("Term\n   Its meaning.\n", [("prose", "Term"), ("prose", "Its meaning.")]),
-        (">>> 1 + 1\n2\n\nDone.", [("code", ">>> 1 + 1"), ("code", "2"), ("prose", "Done.")]),
+        (">>> 1 + 1\n2\n  3\n\nDone.", [("code", ">>> 1 + 1"), ("code", "2"), ("code", "3"), ("prose", "Done.")]),
         (".. a comment\n   of two lines\n\n.. _target: https://example.org\n\nDone.", [("prose", "Done.")]),
         (".. [1] See there.\n", [("prose", "[1] See there.")]),
         ("=====  =====\nA      B\n=====  =====\none    two\nmore   and\n       on\n=====  =====\n\nDone.",
@@ -708,3 +706,17 @@ def test_every_word_of_any_text_is_in_a_passage(tmp_path_factory, text, suffix):
     front = " ".join(f"{k} {v}" for k, v in document.passages[0].metadata.items() if k not in ("path", "line"))
     kept = Counter(re.findall(r"\w+", " ".join(texts(document)) + " " + front))
     assert not Counter(re.findall(r"[a-z0-9_]+", text)) - kept or text.startswith("---")
+
+
+@settings(max_examples=400, deadline=None)
+@given(ALPHABET, st.sampled_from([".rst", ".html", ".csv", ".json", ".jsonl"]))
+def test_any_text_in_any_format_is_read_or_refused_with_lines_of_the_file(tmp_path_factory, text, suffix):
+    path = tmp_path_factory.getbasetemp() / f"any{suffix}"
+    path.write_text(text)
+    try:
+        document = read(path, "any")
+    except InputError:
+        return
+    for passage in document.passages:
+        assert 1 <= passage.metadata["line"] <= text.count("\n") + 1
+        assert len(document.lines[passage.id]) == passage.text.count("\n") + 1

@@ -1,6 +1,7 @@
 """What documents declare of themselves: usable dates and authorities, and which document supersedes which.
 
-``supersedes`` may name a file (its path or the end of it), the ``id`` of a JSON entry or a passage; it becomes passage ids.
+``supersedes`` may name a file (its path or the end of it), the ``id`` of a JSON entry or a passage; it becomes
+passage ids.
 Source of the rules: `guard.trust`.  Knows nothing about conflicts.
 """
 

@@ -195,11 +195,12 @@ class _Converter:
 
     def _paragraph(self, lines: Sequence[Line], at: int, depth: int) -> tuple[int, list[Line]]:
         """Return a paragraph, with the literal block or the definition that hangs on it."""
+        if lines[at][1].startswith(">>> "):
+            end = _while(lines, at, lambda line: bool(line.strip()))
+            return end, _fenced(None, "", lines[at:end])
         end = _while(lines, at, lambda line: bool(line.strip()) and line[0] not in " \t")
         own, last = list(lines[at:end]), lines[end - 1][1].rstrip()
         below = next((k for k in range(end, len(lines)) if lines[k][1].strip()), len(lines))
-        if own[0][1].startswith(">>> "):
-            return end, _fenced(None, "", own)
         if last.endswith("::"):
             own[-1] = (own[-1][0], "" if last == "::" else last[:-1].removesuffix(" :"))
             literal = below < len(lines) and lines[below][1][0] in " \t"

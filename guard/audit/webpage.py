@@ -56,7 +56,6 @@ class _Parser(HTMLParser):
         self.pre = self.code = False
         self.table: list[tuple[int | None, list[str]]] | None = None
         self.has_header = False
-        self.layout = 0  # open tables that are taken for page layout
 
     def finish(self) -> None:
         self.close()
@@ -94,7 +93,6 @@ class _Parser(HTMLParser):
         elif tag == "title":
             self._end_title()
         elif tag == "table":
-            self.layout -= self.table is None and self.layout > 0
             self._end_table()
         elif tag in HEADINGS or tag in BREAKING or tag in ("tr", "td", "th"):
             self._break()
@@ -227,7 +225,6 @@ class _Parser(HTMLParser):
         for number, cells in self.table or ():
             self.blocks.extend(Block("prose", ((number, cell),)) for cell in cells if cell)
         self.table = None
-        self.layout += 1
 
     def _end_table(self) -> None:
         if self.table is None:
