@@ -12,7 +12,9 @@ from rich.console import Console
 
 from detectors.errors import InputError
 from detectors.evidence import Conflict, Passage, Span
+from guard.audit import declared
 from guard.audit.readers import Document, find_files, read
+from guard.trust import TrustRules, ordering
 
 from . import options, render
 
@@ -47,11 +49,10 @@ class Audit:
 
     def preferred(self, found: Conflict) -> tuple[str, str] | None:
         """Return the passage id that declared metadata prefers, and the rule."""
-        from guard.audit.declared import preferred
-        from guard.trust import TrustRules, ordering
-
         a, b = found.a.passage_id, found.b.passage_id
-        return preferred(ordering([self.passages[a], self.passages[b]], TrustRules()), a, b) if a != b else None
+        return (
+            declared.preferred(ordering([self.passages[a], self.passages[b]], TrustRules()), a, b) if a != b else None
+        )
 
 
 def audit(
@@ -106,9 +107,7 @@ def audit(
     guard = options.make_guard(
         "report", model=model, threshold=min_score, max_pairs=max_pairs, deadline_s=deadline, detectors=detectors
     )
-    from guard.audit.declared import resolved
-
-    passages, warnings = resolved(documents)
+    passages, warnings = declared.resolved(documents)
     with options.progress_bar() as progress:
         verdict = guard.check(passages, progress=progress)
     result = Audit(
@@ -151,14 +150,12 @@ def as_json(result: Audit) -> dict[str, Any]:
 
 def as_text(result: Audit, console: Console) -> None:
     """Print the findings, those between the same documents together, the highest score first."""
-    from guard.audit.declared import MEANING
-
     for paths, findings in grouped(result).items():
         render.title(console, " ↔ ".join(map(render.printable, paths)))
         for found in findings:
             choice = result.preferred(found)
             path = result.passages[choice[0]].metadata["path"] if choice else ""
-            note = f"prefer {render.printable(path)}: it {MEANING[choice[1]]}" if choice else ""
+            note = f"prefer {render.printable(path)}: it {declared.MEANING[choice[1]]}" if choice else ""
             render.finding(console, found, result.place, note)
     render.problems(console, "warning", result.warnings)
     render.problems(console, "not checked", (f"{u.subject}: {u.reason}" for u in result.verdict.unverified))
