@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import entry_points
 
@@ -12,42 +13,76 @@ from detectors.errors import PassageGuardError
 from . import audit, check, doctor
 
 app = typer.Typer(
-    name="passageguard", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-    help="Find contradictions between, and within, retrieved passages or documents. Works offline. "
-    "Exit codes: 0 clean, 1 findings (or something could not be checked), 2 error.",
+    name="passageguard", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 clean, 1 findings (or something could not be checked), 2 error.",
 )  # fmt: skip
-app.command("check")(check.check)
-app.command("audit")(audit.audit)
-app.command("doctor")(doctor.doctor)
+app.command("check", epilog=check.EPILOG)(check.check)
+app.command("audit", epilog=audit.EPILOG)(audit.audit)
+app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor)
+
+UsageError: type[Exception] = typer.BadParameter.mro()[2]  # typer exports only this subclass
 
 
 def _version(show: bool) -> None:
     if show:
         from guard import __version__
 
-        typer.echo(__version__)
+        typer.echo(f"passageguard {__version__}")
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def root(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    context: typer.Context,
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
+    ),
 ) -> None:
-    """Find contradictions between, and within, passages or documents."""
+    """Find contradictions between, and within, retrieved passages or documents. Works offline.
+
+    \b
+    Start here:
+      passageguard doctor                    is everything in place?
+      passageguard audit docs/               contradictions in documents
+      passageguard check passages.json       one retrieval, as JSON
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
 
 
 def main() -> None:
-    """Run the command line; errors raised on purpose end in one line and exit code 2."""
-    for entry in entry_points(group="passageguard.commands"):
-        app.command(entry.name)(entry.load())
+    """Run the command line.  Errors made on purpose end in one line and exit code 2, an interrupt in 130."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a locale without "›" must not end the report
     try:
-        app()
-    except PassageGuardError as error:
-        typer.echo(f"passageguard: error: {error}", err=True)
-        sys.exit(2)
-    except OSError as error:
-        typer.echo(f"passageguard: error: {error}", err=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("passageguard: interrupted", err=True)
-        sys.exit(130)
+        for entry in entry_points(group="passageguard.commands"):
+            app.command(entry.name)(entry.load())
+        code = app(standalone_mode=False, prog_name="passageguard")
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (PassageGuardError, OSError) as error:
+        _fail(str(error), 2)
+    except UsageError as error:
+        _fail(_usage(error), 2)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("", 130)
+    if code == 130:
+        _fail("", 130)
+    sys.exit(code or 0)
+
+
+def _fail(message: str, code: int) -> None:
+    line = f"error: {' '.join(message.split())}" if message else "interrupted"
+    typer.echo(f"passageguard: {line}", err=True)
+    sys.exit(code)
+
+
+def _usage(error: Exception) -> str:
+    context, message = getattr(error, "ctx", None), getattr(error, "format_message", lambda: str(error))()
+    return f"{message} (see {context.command_path if context else 'passageguard'} --help)"

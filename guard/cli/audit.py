@@ -2,40 +2,124 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from detectors.errors import InputError
+from detectors.evidence import Conflict, Passage, Span
+from guard.audit import declared
 from guard.audit.readers import Document, find_files, read
+from guard.trust import TrustRules, ordering
 
-from . import render
-from .check import make_guard
+from . import options, render
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from guard import Verdict
 
+EPILOG = "Exit codes: 0 clean, 1 findings or something that could not be read or checked, 2 error."
 
-@contextmanager
-def progress_bar() -> Iterator[Callable[[int, int], None] | None]:
-    """Yield a callback that draws a bar on a terminal's stderr, or None where there is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("comparing sentences", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What was read, what was found, and where each passage stands."""
+
+    documents: Sequence[Document]
+    passages: Mapping[str, Passage]
+    homes: Mapping[str, Document]
+    verdict: Verdict
+    errors: Sequence[str]
+    warnings: Sequence[str]
+
+    def line(self, span: Span) -> int | None:
+        return self.homes[span.passage_id].line_of(self.passages[span.passage_id], span.start)
+
+    def place(self, span: Span) -> str:
+        """Return ``handbook.md:12  Leave › Carry-over``."""
+        metadata, line = self.passages[span.passage_id].metadata, self.line(span)
+        where = f"{metadata['path']}:{line}" if line else str(metadata["path"])
+        page = f" page {metadata['page']}" if "page" in metadata else ""
+        return render.printable(f"{where}{page}") + (
+            f"  {render.printable(str(metadata['heading']))}" if metadata.get("heading") else ""
+        )
+
+    def preferred(self, found: Conflict) -> tuple[str, str] | None:
+        """Return the passage id that declared metadata prefers, and the rule."""
+        a, b = found.a.passage_id, found.b.passage_id
+        return (
+            declared.preferred(ordering([self.passages[a], self.passages[b]], TrustRules()), a, b) if a != b else None
+        )
+
+
+def audit(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files and folders: txt, md, rst, html, pdf, docx, json, jsonl, csv, tsv.")
+    ],
+    min_score: Annotated[
+        float | None,
+        typer.Option(help="Least calibrated score of a finding, 0..1.", rich_help_panel=options.DETECTION),
+    ] = None,
+    detectors: options.Detectors = None,
+    model: options.Model = None,
+    max_pairs: Annotated[
+        int,
+        typer.Option(
+            help="Most sentence pairs to score; the rest is reported as not checked.",
+            rich_help_panel=options.DETECTION,
+        ),
+    ] = 200_000,
+    deadline: options.Deadline = None,
+    format: options.Format = "text",
+    output: options.Output = None,
+    fail_on: options.FailOn = None,
+    exit_zero: options.ExitZero = False,
+) -> None:
+    """Find contradictions in documents, across files and within one.
+
+    \b
+    Folders are searched for files of the known types, without hidden ones.
+    A file that cannot be read is reported, and the rest is audited. A date,
+    "authority" or "supersedes" in front matter says which side to prefer.
+
+    \b
+    Examples:
+      passageguard audit docs/ handbook.pdf
+      passageguard audit docs/ --min-score 0.8 --format json -o report.json
+      passageguard audit docs/ --fail-on never
+
+    \b
+    JSON output:
+      {"version": 1, "status": "conflict",
+       "documents": [{"path": "docs/leave.md", "passages": 4}, …],
+       "findings": [
+         {"type": "value", "score": 0.98, "explanation": "…", "preferred": null,
+          "a": {"path": "docs/leave.md", "line": 7, "text": "…", …}, "b": {…}}],
+       "unverified": [{"subject": "…", "reason": "…"}],
+       "warnings": ["…"], "errors": ["…"]}
+    """
+    options.require_output(format, output)
+    may_fail = options.fails(fail_on, exit_zero)
+    documents, errors = read_all(paths)
+    guard = options.make_guard(
+        "report", model=model, threshold=min_score, max_pairs=max_pairs, deadline_s=deadline, detectors=detectors
+    )
+    passages, warnings = declared.resolved(documents)
+    with options.progress_bar() as progress:
+        verdict = guard.check(passages, progress=progress)
+    result = Audit(
+        documents, {p.id: p for p in passages}, {p.id: d for d in documents for p in d.passages}, verdict, errors,
+        [*(w for d in documents for w in d.warnings), *warnings],
+    )  # fmt: skip
+    with options.report_to(output) as stream:
+        if format == "json":
+            options.write_json(as_json(result), stream)
+        else:
+            as_text(result, render.console_for(stream))
+    raise typer.Exit(1 if may_fail and (verdict.status != "clean" or errors) else 0)
 
 
 def read_all(paths: list[Path]) -> tuple[list[Document], list[str]]:
@@ -46,65 +130,66 @@ def read_all(paths: list[Path]) -> tuple[list[Document], list[str]]:
             documents.append(read(file))
         except InputError as error:
             errors.append(str(error))
-    if not any(d.passages for d in documents):
-        raise InputError("; ".join(errors) or "no readable document found: " + ", ".join(map(str, paths)))
+    if not documents:
+        raise InputError("; ".join(errors) or "no readable document found in " + ", ".join(map(str, paths)))
     return documents, errors
 
 
-def as_json(documents: list[Document], errors: list[str], verdict: Verdict, places: dict[str, str]) -> dict[str, Any]:
-    found = [
-        {"type": c.type.value, "score": round(c.score, 4), "explanation": c.explanation, "detectors": c.detectors,
-         "a": {**asdict(c.a), "place": places[c.a.passage_id]}, "b": {**asdict(c.b), "place": places[c.b.passage_id]},
-         "given": asdict(c.given) if c.given else None}
-        for c in verdict.conflicts
-    ]  # fmt: skip
+def as_json(result: Audit) -> dict[str, Any]:
+    """Return the report as plain JSON types."""
     return {
         "version": 1,
-        "documents": [{"path": d.path, "passages": len(d.passages)} for d in documents],
-        "findings": found,
-        "unverified": [asdict(u) for u in verdict.unverified],
-        "errors": errors,
+        "status": result.verdict.status.value,
+        "documents": [{"path": d.path, "passages": len(d.passages)} for d in result.documents],
+        "findings": [_finding(result, found) for found in result.verdict.conflicts],
+        "unverified": [asdict(u) for u in result.verdict.unverified],
+        "warnings": list(result.warnings),
+        "errors": list(result.errors),
     }
 
 
-def audit(
-    paths: list[Path] = typer.Argument(..., help="Files and folders: txt, md, rst, html, pdf, docx, json, jsonl, csv."),
-    format: str = typer.Option("text", help="text or json."),
-    output: Path | None = typer.Option(None, "--output", "-o", help="Write the report to this file."),
-    min_score: float | None = typer.Option(None, help="Least calibrated score of a finding, 0..1."),
-    model: str | None = typer.Option(None, help="NLI model: a path or hub name. Default: the bundled one."),
-    max_pairs: int = typer.Option(200_000, help="Most sentence pairs to score; the rest is reported as unverified."),
-    exit_zero: bool = typer.Option(False, help="Exit 0 even when there are findings."),
-) -> None:
-    """Find contradictions in documents, across files and within one.
-
-    Example: passageguard audit docs/ handbook.pdf
-    """
-    render.require_format(format)
-    documents, errors = read_all(paths)
-    passages = [p for d in documents for p in d.passages]
-    with progress_bar() as progress:
-        verdict = make_guard("report", model=model, threshold=min_score, max_pairs=max_pairs).check(
-            passages, progress=progress
-        )
-    places = {p.id: render.place(p.metadata, p.id) for p in passages}
-    with output.open("w", encoding="utf-8") if output else _stdout() as stream:
-        if format == "json":
-            print(json.dumps(as_json(documents, errors, verdict, places), indent=2, ensure_ascii=False), file=stream)
-        else:
-            console = Console(file=stream, highlight=False, soft_wrap=True)
-            for number, found in enumerate(verdict.conflicts, 1):
-                render.conflict(console, number, found, places)
-            for missing in verdict.unverified:
-                console.print(f"not checked: {missing.subject}: {missing.reason}", style="yellow", markup=False)
-            for error in errors:
-                console.print(f"not read: {error}", style="yellow", markup=False)
-            counts = ((len(documents), "document"), (len(passages), "passage"), (len(verdict.conflicts), "finding"))
-            console.print(render.summary(counts))
-    clean = verdict.status == "clean" and not errors
-    raise typer.Exit(0 if exit_zero or clean else 1)
+def as_text(result: Audit, console: Console) -> None:
+    """Print the findings, those between the same documents together, the highest score first."""
+    for paths, findings in grouped(result).items():
+        render.title(console, " ↔ ".join(map(render.printable, paths)))
+        for found in findings:
+            choice = result.preferred(found)
+            path = result.passages[choice[0]].metadata["path"] if choice else ""
+            note = f"prefer {render.printable(path)}: it {declared.MEANING[choice[1]]}" if choice else ""
+            render.finding(console, found, result.place, note)
+    render.problems(console, "warning", result.warnings)
+    render.problems(console, "not checked", (f"{u.subject}: {u.reason}" for u in result.verdict.unverified))
+    render.problems(console, "not read", result.errors)
+    counts = [(len(result.documents), "document"), (len(result.passages), "passage"),
+              (len(result.verdict.conflicts), "finding")]  # fmt: skip
+    counts += [(len(result.errors), "unread file")] if result.errors else []
+    render.say(console, render.summary(counts), "bold")
 
 
-@contextmanager
-def _stdout() -> Iterator[Any]:
-    yield sys.stdout
+def grouped(result: Audit) -> dict[tuple[str, ...], list[Conflict]]:
+    """Return the findings by their documents' paths; groups and findings in order of the highest score."""
+    groups: dict[tuple[str, ...], list[Conflict]] = {}
+    for found in sorted(result.verdict.conflicts, key=lambda c: -c.score):
+        paths = {str(result.passages[span.passage_id].metadata["path"]) for span in (found.a, found.b)}
+        groups.setdefault(tuple(sorted(paths)), []).append(found)
+    return groups
+
+
+def _finding(result: Audit, found: Conflict) -> dict[str, Any]:
+    choice = result.preferred(found)
+    return {
+        "type": found.type.value,
+        "score": round(found.score, 4),
+        "explanation": found.explanation,
+        "detectors": list(found.detectors),
+        "a": _span(result, found.a),
+        "b": _span(result, found.b),
+        "given": _span(result, found.given) if found.given else None,
+        "preferred": {"passage_id": choice[0], "rule": choice[1]} if choice else None,
+    }
+
+
+def _span(result: Audit, span: Span) -> dict[str, Any]:
+    metadata = result.passages[span.passage_id].metadata
+    where = {"path": metadata["path"], "line": result.line(span)}
+    return {**asdict(span), **where, "page": metadata.get("page"), "heading": metadata.get("heading")}

@@ -5,49 +5,109 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
 import typer
 
-from detectors.errors import ConfigError, InputError
+from detectors.errors import InputError
 from detectors.evidence import Passage
-from guard.audit.readers import TEXT_KEYS, decode, records
+from guard.audit.readers import SUFFIXES, TEXT_KEYS, decode, records
 
-from . import render
+from . import options, render
 
-if TYPE_CHECKING:
-    from guard import Guard
+TEXT_SUFFIXES = (".txt", ".md", ".markdown", ".rst")
+DOCUMENT_SUFFIXES = tuple(s for s in SUFFIXES if s not in (*TEXT_SUFFIXES, ".json", ".jsonl"))
+EPILOG = "Exit codes: 0 clean, 1 conflicts or something that could not be checked, 2 error."
 
 
-def make_guard(action: str = "annotate", **settings: Any) -> Guard:
-    """Build a Guard from command-line settings.  Raises `ConfigError`."""
-    from guard import Action, Guard, GuardConfig, Policy
+def check(
+    files: Annotated[list[str], typer.Argument(help="JSON or JSONL files of passages, text files, or - for stdin.")],
+    question: Annotated[str | None, typer.Option(help="The question the passages were retrieved for.")] = None,
+    action: Annotated[str, typer.Option(help="report, annotate, rerank, drop or block.")] = "annotate",
+    alone: Annotated[bool, typer.Option("--self", help="Accept one passage and check it against itself.")] = False,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Least calibrated score of a conflict, 0..1.", rich_help_panel=options.DETECTION),
+    ] = None,
+    detectors: options.Detectors = None,
+    model: options.Model = None,
+    max_pairs: Annotated[
+        int,
+        typer.Option(
+            help="Most sentence pairs to score; the rest is reported as not checked.",
+            rich_help_panel=options.DETECTION,
+        ),
+    ] = 20_000,
+    deadline: options.Deadline = None,
+    format: options.Format = "text",
+    output: options.Output = None,
+    fail_on: options.FailOn = None,
+    exit_zero: options.ExitZero = False,
+) -> None:
+    """Check retrieved passages against each other, and repair the context.
 
-    if action not in set(Action):
-        raise ConfigError(f"unknown action {action!r}; choose from {', '.join(Action)}")
-    names = settings.pop("detectors", None)
-    if names:
-        settings["detectors"] = tuple(n.strip() for n in names.split(",") if n.strip())
-    return Guard(GuardConfig(policy=Policy(action=Action(action)), **settings))
+    \b
+    Passages are strings or objects, in a list, under "passages", or one a line:
+      {"id": "a", "text": "…", "metadata": {"date": "2024-05-01"}}
+    A "question" may stand beside "passages". A text file is one passage.
+
+    \b
+    Examples:
+      passageguard check passages.json
+      passageguard check - --action drop --format json < passages.jsonl
+      echo '["The trial lasts 14 days.", "The trial lasts 30 days."]' | passageguard check -
+
+    \b
+    JSON output:
+      {"version": 1, "status": "conflict", "action": "annotate", "notice": "…",
+       "conflicts": [
+         {"type": "value", "score": 0.98, "explanation": "…",
+          "a": {"passage_id": "1", "start": 0, "end": 24, "text": "…"}, "b": {…}}],
+       "passages": [
+         {"id": "1", "text": "…", "disposition": "annotated", "note": "…", …}],
+       "removed": […], "unverified": [{"subject": "…", "reason": "…"}]}
+    """
+    options.require_output(format, output)
+    may_fail = options.fails(fail_on, exit_zero)
+    passages, stored_question = read_passages(files)
+    if len(passages) == 1 and not alone:
+        raise InputError(
+            "one passage: nothing to compare it with; give two or more, or --self for contradictions in it"
+        )
+    guard = options.make_guard(
+        action, model=model, threshold=threshold, max_pairs=max_pairs, deadline_s=deadline, detectors=detectors
+    )
+    verdict = guard.check(passages, stored_question if question is None else question)
+    with options.report_to(output) as stream:
+        if format == "json":
+            options.write_json(verdict.to_dict(), stream)
+        else:
+            render.verdict(verdict, render.console_for(stream))
+    raise typer.Exit(1 if may_fail and verdict.status != "clean" else 0)
 
 
 def read_passages(files: list[str]) -> tuple[list[Passage], str | None]:
-    """Read passages from one JSON or JSONL source (``-`` is stdin) or from several text files."""
-    if len(files) > 1 and not any(f == "-" or Path(f).suffix in (".json", ".jsonl") for f in files):
-        return [Passage(f, decode(_bytes(f), f)) for f in files], None
+    """Read passages from JSON or JSON Lines (``-`` is stdin); a text file is one passage, named by its path."""
     passages: list[Passage] = []
     question = None
     for file in files:
-        name = "<stdin>" if file == "-" else file
+        name, suffix = "stdin" if file == "-" else file, Path(file).suffix.lower()
+        if suffix in DOCUMENT_SUFFIXES:
+            raise InputError(f"{name}: check reads passages (JSON or text); use passageguard audit for documents")
         text = decode(_bytes(file), name)
+        if suffix in TEXT_SUFFIXES:
+            passages.append(Passage(name, text))
+            continue
         entries = records(text, name)
-        question = question or _question(text)
+        question = question or _question(text, name)
         passages.extend(_entry(e, i, name) for i, e in enumerate(entries, len(passages) + 1))
     return passages, question
 
 
 def _bytes(file: str) -> bytes:
     if file == "-":
+        if sys.stdin is None:
+            raise InputError("stdin is closed; pipe passages into it or name a file")
         return sys.stdin.buffer.read()
     try:
         return Path(file).read_bytes()
@@ -55,12 +115,15 @@ def _bytes(file: str) -> bytes:
         raise InputError(f"{file}: cannot be read: {error.strerror or error}") from error
 
 
-def _question(text: str) -> str | None:
+def _question(text: str, name: str) -> str | None:
     try:
         whole = json.loads(text)
-    except json.JSONDecodeError:
+    except ValueError:  # JSON Lines
         return None
-    return whole.get("question") if isinstance(whole, dict) and "passages" in whole else None
+    question = whole.get("question") if isinstance(whole, dict) and "passages" in whole else None
+    if question is not None and not isinstance(question, str):
+        raise InputError(f'{name}: "question" must be a string, not {type(question).__name__}')
+    return question
 
 
 def _entry(entry: Any, n: int, name: str) -> Passage:
@@ -68,8 +131,11 @@ def _entry(entry: Any, n: int, name: str) -> Passage:
         return Passage(str(n), entry)
     if not isinstance(entry, dict):
         raise InputError(f"{name}: passage {n} must be an object or a string, not {type(entry).__name__}")
+    passage_id = entry.get("id", str(n))
+    if not isinstance(passage_id, str):
+        raise InputError(f'{name}: passage {n}: "id" must be a string, not {type(passage_id).__name__}')
+    label = f"passage {n} ({passage_id!r})" if "id" in entry else f"passage {n}"
     key = next((k for k in TEXT_KEYS if k in entry), None)
-    label = f"passage {n} ({entry['id']!r})" if "id" in entry else f"passage {n}"
     if key is None:
         raise InputError(f'{name}: {label}: "text" is missing')
     if not isinstance(entry[key], str):
@@ -78,38 +144,4 @@ def _entry(entry: Any, n: int, name: str) -> Passage:
     if not isinstance(metadata, dict):
         raise InputError(f'{name}: {label}: "metadata" must be an object, not {type(metadata).__name__}')
     rest = {k: v for k, v in entry.items() if k not in (key, "id", "metadata")}
-    return Passage(str(entry.get("id", n)), entry[key], {**rest, **metadata})
-
-
-def check(
-    files: list[str] = typer.Argument(..., help="JSON or JSONL file of passages, several text files, or - for stdin."),
-    question: str | None = typer.Option(None, help="The question the passages were retrieved for."),
-    action: str = typer.Option("annotate", help="report, annotate, rerank, drop or block."),
-    format: str = typer.Option("text", help="text or json."),
-    model: str | None = typer.Option(None, help="NLI model: a path or hub name. Default: the bundled one."),
-    detectors: str | None = typer.Option(None, help="Comma-separated: nli, values, stance, conditional."),
-    threshold: float | None = typer.Option(None, help="Least calibrated score of a conflict, 0..1."),
-    max_pairs: int = typer.Option(20_000, help="Most sentence pairs to score; the rest is reported as unverified."),
-    deadline: float | None = typer.Option(None, help="Seconds; what is left then is reported as unverified."),
-    alone: bool = typer.Option(False, "--self", help="Accept one passage and check it against itself."),
-    exit_zero: bool = typer.Option(False, help="Exit 0 even when there are conflicts."),
-) -> None:
-    """Check passages against each other.
-
-    Example: echo '["The trial lasts 14 days.", "The trial lasts 30 days."]' | passageguard check -
-    """
-    render.require_format(format)
-    passages, stored_question = read_passages(files)
-    if len(passages) == 1 and not alone:
-        raise InputError(
-            "one passage: nothing to compare it with; give two or more, or --self for contradictions in it"
-        )
-    guard = make_guard(
-        action, model=model, threshold=threshold, max_pairs=max_pairs, deadline_s=deadline, detectors=detectors
-    )
-    verdict = guard.check(passages, question or stored_question)
-    if format == "json":
-        typer.echo(json.dumps(verdict.to_dict(), indent=2, ensure_ascii=False))
-    else:
-        render.verdict(verdict)
-    raise typer.Exit(0 if exit_zero or verdict.status == "clean" else 1)
+    return Passage(passage_id, entry[key], {**rest, **metadata})

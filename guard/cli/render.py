@@ -1,72 +1,150 @@
-"""Text output of the commands: quotes under each other, the differing words marked."""
+"""Text for people: findings under their documents, both quotes under each other, the differing words marked.
+
+On a terminal the marked words are bold and underlined; elsewhere carets stand below them.
+Knows nothing about files and options.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
-from detectors.errors import ConfigError
 from detectors.evidence import Conflict, Span
 
 if TYPE_CHECKING:
     from guard import Verdict
+    from guard.verdict import Loss
+
+MAX_WIDTH = 120
+MAX_QUOTE = 600  # characters shown of one sentence
+MAX_COMPARED = 2000  # words
+MAX_MARKED = 8  # words: what is longer is said on one side only, and not what clashes
+WORD = re.compile(r"[€$£]?\w+(?:[.,:/'’-]\w+)*[%°]?")
+
+Range = tuple[int, int]
+Place = Callable[[Span], str]
 
 
-def require_format(name: str) -> None:
-    """Raise `ConfigError` for a format that does not exist."""
-    if name not in ("text", "json"):
-        raise ConfigError(f"unknown format {name!r}; choose text or json")
+def console_for(stream: TextIO) -> Console:
+    """Return a console that wraps on a terminal and never elsewhere."""
+    console = Console(file=stream, highlight=False)
+    if console.is_terminal:
+        console.width = min(console.width, MAX_WIDTH)
+    return console
 
 
-def verdict(result: Verdict, console: Console | None = None) -> None:
-    """Print a verdict for people."""
-    console = console or Console(highlight=False, soft_wrap=True)
-    for number, found in enumerate(result.conflicts, 1):
-        conflict(console, number, found, {})
-    for missing in result.unverified:
-        console.print(Text(f"not checked: {missing.subject}: {missing.reason}", "yellow"))
-    console.print(f"{result.status.value}: {len(result.conflicts)} conflicts, action {result.action.value}")
+def verdict(result: Verdict, console: Console) -> None:
+    """Print a verdict: the conflicts, what was not checked, who gives way to whom, and the action."""
+    for found in result.conflicts:
+        finding(console, found, lambda span: printable(span.passage_id))
+    for p in (*result.passages, *result.removed):
+        if p.loss:
+            say(console, _gives_way(p.id, p.disposition, p.loss), "")
+    problems(console, "not checked", (f"{u.subject}: {u.reason}" for u in result.unverified))
+    n = len(result.conflicts)
+    counts = summary(((len(result.passages) + len(result.removed), "passage"), (n, "conflict")))
+    say(console, f"{result.status.value}: {counts}, action {result.action.value}", "bold")
 
 
-def conflict(console: Console, number: int, found: Conflict, places: Mapping[str, str]) -> None:
+def finding(console: Console, found: Conflict, place: Place, note: str = "") -> None:
     """Print one finding: type and score, what clashes, both quotes with their places."""
-    console.print(
-        Text.assemble((f"{number}. {found.type.value}", "bold red"), f"  {found.score:.2f}  {found.explanation}")
-    )
-    left, right = marked(found.a.text, found.b.text)
-    for span, text in ((found.a, left), (found.b, right)):
-        console.print(Text.assemble("   ", (places.get(span.passage_id, span.passage_id), "cyan"), ": ", text))
+    head = Text.assemble((f"{found.type.value} {found.score:.2f}", "bold red"), "  ", printable(found.explanation))
+    _indented(console, head, 2)
+    left, right = printable(found.a.text), printable(found.b.text)
+    for span, text, marks in zip((found.a, found.b), (left, right), differing(left, right), strict=True):
+        _indented(console, Text(place(span), "cyan"), 4)
+        _quote(console, text, marks)
     if found.given:
-        given: Span = found.given
-        console.print(
-            Text.assemble("   given ", (places.get(given.passage_id, given.passage_id), "cyan"), f": {given.text}")
-        )
+        _indented(console, Text.assemble("given ", (place(found.given), "cyan")), 4)
+        _quote(console, printable(found.given.text), [])
+    if note:
+        _indented(console, Text(note, "green"), 4)
+    console.print()
 
 
-def marked(a: str, b: str) -> tuple[Text, Text]:
-    """Return both texts with the words that differ in bold."""
-    left, right = re.findall(r"\s*\S+", a), re.findall(r"\s*\S+", b)
-    out = Text(), Text()
-    for tag, i, i2, j, j2 in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
-        style = "" if tag == "equal" else "bold underline"
-        out[0].append("".join(left[i:i2]), style)
-        out[1].append("".join(right[j:j2]), style)
-    return out
+def title(console: Console, text: str) -> None:
+    """Print the line above a group of findings."""
+    _indented(console, Text(text, "bold"), 0)
 
 
-def place(metadata: Mapping[str, Any], passage_id: str) -> str:
-    """Return where a passage stands: ``handbook.md · Leave › Carry-over (line 12)``."""
-    parts = [str(metadata.get("path", passage_id))]
-    if metadata.get("heading"):
-        parts.append(str(metadata["heading"]))
-    return " · ".join(parts) + (f" (line {metadata['line']})" if metadata.get("line") else "")
+def problems(console: Console, label: str, messages: Iterable[str]) -> None:
+    """Print a line for each of them."""
+    for message in messages:
+        say(console, f"{label}: {printable(message)}", "yellow")
+
+
+def say(console: Console, text: str, style: str) -> None:
+    """Print one line."""
+    _indented(console, Text(text, style), 0)
 
 
 def summary(counts: Sequence[tuple[int, str]]) -> str:
     """Return "3 documents, 1 finding"."""
-    return ", ".join(f"{n} {word if n == 1 else word + 's'}" for n, word in counts)
+    return ", ".join(f"{n:,} {word if n == 1 else word + 's'}" for n, word in counts)
+
+
+def differing(a: str, b: str) -> tuple[list[Range], list[Range]]:
+    """Return the ranges of the words that differ; punctuation and capitals do not count.
+
+    >>> differing("It costs 5 EUR.", "It costs 7 EUR")
+    ([(9, 10)], [(9, 10)])
+    """
+    left, right = list(WORD.finditer(a)), list(WORD.finditer(b))
+    if max(len(left), len(right)) > MAX_COMPARED:
+        return [], []
+    matcher = SequenceMatcher(None, [m.group().lower() for m in left], [m.group().lower() for m in right], False)
+    found: tuple[list[Range], list[Range]] = [], []
+    for tag, i, i2, j, j2 in matcher.get_opcodes():
+        for side, words, first, last in ((0, left, i, i2), (1, right, j, j2)):
+            if tag != "equal" and 0 < last - first <= MAX_MARKED:
+                found[side].append((words[first].start(), words[last - 1].end()))
+    return found
+
+
+def printable(text: str) -> str:
+    """Return the text on one line, without control characters, which could steer a terminal."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
+
+
+def _gives_way(passage_id: str, disposition: str, loss: Loss) -> str:
+    if loss.winner_id == passage_id:
+        return f"{printable(passage_id)} ({disposition}): {loss.reason} [{loss.rule}]"
+    return (
+        f"{printable(passage_id)} ({disposition}) gives way to {printable(loss.winner_id)}: {loss.reason} [{loss.rule}]"
+    )
+
+
+def _quote(console: Console, text: str, marks: Sequence[Range]) -> None:
+    text, marks = _shortened(text, marks)
+    shown = Text(text)
+    for start, end in marks:
+        shown.stylize("bold underline", start, end)
+    _indented(console, shown, 6)
+    if marks and console.color_system is None:
+        carets = "".join("^" if any(s <= i < e for s, e in marks) else " " for i in range(marks[-1][1]))
+        _indented(console, Text(carets), 6)
+
+
+def _shortened(text: str, marks: Sequence[Range]) -> tuple[str, Sequence[Range]]:
+    """Cut an enormous sentence to the part around its first difference."""
+    if len(text) <= MAX_QUOTE:
+        return text, marks
+    start = max(0, min(marks[0][0] if marks else 0, len(text)) - MAX_QUOTE // 4)
+    end = start + MAX_QUOTE
+    before, after = "… " if start else "", " …" if end < len(text) else ""
+    kept = [(max(s, start), min(e, end)) for s, e in marks if s < end and e > start]
+    shift = len(before) - start
+    return before + text[start:end] + after, [(s + shift, e + shift) for s, e in kept]
+
+
+def _indented(console: Console, text: Text, indent: int) -> None:
+    if console.is_terminal:
+        console.print(Padding(text, (0, 0, 0, indent), expand=False))
+    else:
+        console.print(Text(" " * indent) + text, soft_wrap=True)

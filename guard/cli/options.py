@@ -1,0 +1,116 @@
+"""What the commands share: options, building a Guard, where the report goes, and the exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from detectors.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from guard import Guard
+
+DETECTION, OUTPUT = "Detection", "Output"
+FORMATS, FAIL_ON = ("text", "json"), ("never", "any")
+
+Model = Annotated[
+    str | None,
+    typer.Option(help="NLI model: a path or hub name. Default: the bundled one.", rich_help_panel=DETECTION),
+]
+Detectors = Annotated[
+    str | None,
+    typer.Option(help="Comma-separated: nli, values, stance, conditional. Default: all.", rich_help_panel=DETECTION),
+]
+Deadline = Annotated[
+    float | None,
+    typer.Option(help="Seconds; what is left then is reported as not checked.", rich_help_panel=DETECTION),
+]
+Format = Annotated[str, typer.Option(help="text or json.", rich_help_panel=OUTPUT)]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Write the report to this file.", rich_help_panel=OUTPUT)
+]
+FailOn = Annotated[
+    str | None,
+    typer.Option(help="When to exit 1: never, or any finding (the default).", rich_help_panel=OUTPUT),
+]
+ExitZero = Annotated[bool, typer.Option("--exit-zero", help="The same as --fail-on never.", rich_help_panel=OUTPUT)]
+
+
+def make_guard(action: str = "annotate", **settings: Any) -> Guard:
+    """Build a Guard from command-line settings.  Raises `ConfigError`."""
+    from guard import Action, Guard, GuardConfig, Policy
+
+    if action not in set(Action):
+        raise ConfigError(f"unknown action {action!r}; choose from {', '.join(Action)}")
+    names = settings.pop("detectors", None)
+    if names is not None:
+        settings["detectors"] = tuple(n.strip() for n in names.split(",") if n.strip())
+    config = GuardConfig(policy=Policy(action=Action(action)), **settings)
+    _quiet_libraries()
+    return Guard(config)
+
+
+def fails(fail_on: str | None, exit_zero: bool) -> bool:
+    """Whether findings end in exit code 1.  Raises `ConfigError`."""
+    if fail_on is not None and fail_on not in FAIL_ON:
+        raise ConfigError(f"unknown --fail-on {fail_on!r}; choose from {', '.join(FAIL_ON)}")
+    if exit_zero and fail_on == "any":
+        raise ConfigError("contradictory settings: --exit-zero and --fail-on any; give one of them")
+    return not exit_zero and fail_on != "never"
+
+
+def require_output(format: str, output: Path | None) -> None:
+    """Raise `ConfigError` before any work is done for a report that could not be written."""
+    if format not in FORMATS:
+        raise ConfigError(f"unknown format {format!r}; choose from {', '.join(FORMATS)}")
+    if output is not None and output.is_dir():
+        raise ConfigError(f"cannot write to {str(output)!r}: it is a directory; give a file name")
+    if output is not None and not output.parent.is_dir():
+        raise ConfigError(f"cannot write to {str(output)!r}: no directory {str(output.parent)!r}; create it first")
+
+
+@contextmanager
+def report_to(output: Path | None) -> Iterator[TextIO]:
+    """Yield the stream that the report is written to."""
+    try:
+        with output.open("w", encoding="utf-8") if output else nullcontext(sys.stdout) as stream:
+            yield stream
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise InputError(f"cannot write the report: {error}") from error
+
+
+def write_json(report: Any, stream: TextIO) -> None:
+    """Write indented JSON; escapes keep it readable where the stream cannot hold every character."""
+    escape = (stream.encoding or "utf-8").lower().replace("-", "") != "utf8"
+    stream.write(json.dumps(report, indent=2, ensure_ascii=escape) + "\n")
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[int, int], None] | None]:
+    """Yield a callback that draws a bar on a terminal's stderr, or None where there is no terminal."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("comparing sentences", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _quiet_libraries() -> None:
+    """Keep the libraries' own bars and notes off stderr."""
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
