@@ -9,7 +9,7 @@ import typer
 
 from detectors.errors import PassageGuardError
 
-from . import audit, check, doctor
+from . import audit, check, doctor, evaluate
 
 app = typer.Typer(
     name="passageguard", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -18,6 +18,7 @@ app = typer.Typer(
 )  # fmt: skip
 app.command("check")(check.check)
 app.command("audit")(audit.audit)
+app.command("eval")(evaluate.evaluate)
 app.command("doctor")(doctor.doctor)
 
 
