@@ -52,7 +52,7 @@ def run(
     nli = all_pairs(pairs, scorer, start("all-pairs NLI: sentence pairs", sum(map(len, pairs))))
     overlap = np.array([_highest(_overlaps(units(example))) for example in examples])
     scores = {"all_pairs_nli": nli, "word_overlap": overlap, "cosine": cosines(examples, encoder)}
-    return Baselines(scores, len({hash(pair) for some in pairs for pair in some}))
+    return Baselines(scores, len({pair for some in pairs for pair in some}))
 
 
 def sentence_pairs(example: SetExample) -> list[Pair]:

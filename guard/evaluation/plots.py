@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SIZE_IN = (7.0, 4.8)
+SIZE_IN = (8.0, 4.8)
 DPI = 150
 FORMATS = ("png", "svg")
+OUTSIDE: Mapping[str, Any] = {"fontsize": "small", "loc": "upper left", "bbox_to_anchor": (1.01, 1.0)}
 LABELS = (("consistent", "tab:blue"), ("conflict", "tab:red"))
 
 Row = Mapping[str, Any]
@@ -63,13 +64,15 @@ def figures(report: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
         yield f"{kind}_precision_recall", _figure(lambda axes, r=rows: _precision_recall(axes, r, threshold))
         yield f"{kind}_reliability", _figure(lambda axes, r=rows: _reliability(axes, r))
         yield f"{kind}_scores", _figure(lambda axes, r=rows: _histograms(axes, r, threshold))
-        yield f"{kind}_auroc", _figure(lambda axes, s=section: _auroc_bars(axes, s))
+        bars = (1 + len(section["sources"])) * (2 + len(section.get("baselines", {}).get("methods", {})))
+        height = max(SIZE_IN[1], 1.2 + 0.16 * bars)
+        yield f"{kind}_auroc", _figure(lambda axes, s=section: _auroc_bars(axes, s), height)
 
 
-def _figure(paint: Any) -> Figure:
+def _figure(paint: Any, height: float = SIZE_IN[1]) -> Figure:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=SIZE_IN, layout="constrained")
+    figure = Figure(figsize=(SIZE_IN[0], height), layout="constrained")
     paint(figure.add_subplot())
     return figure
 
@@ -87,14 +90,14 @@ def _precision_recall(axes: Axes, rows: Sequence[Row], threshold: float) -> None
         if not curve.positives[0]:
             continue
         recall, precision = curve.true[0] / curve.positives[0], curve.true[0] / (curve.true[0] + curve.false[0])
-        width = 2.5 if name == "all rows" else 1.2
-        (line,) = axes.plot(recall, precision, drawstyle="steps-post", label=name, lw=width)
+        style = {"color": "black", "lw": 2.0} if name == "all rows" else {"lw": 1.2}
+        (line,) = axes.plot(recall, precision, drawstyle="steps-pre", label=name, **style)
         place = int((curve.thresholds >= threshold).sum())
         if place:
             axes.plot(recall[place - 1], precision[place - 1], "o", color=line.get_color(), ms=5)
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.02))
     axes.set_title(f"Precision and recall (dot: threshold {threshold:.3f})")
-    axes.legend(fontsize="small", loc="lower left")
+    axes.legend(**OUTSIDE)
 
 
 def _reliability(axes: Axes, rows: Sequence[Row]) -> None:
@@ -139,4 +142,4 @@ def _auroc_bars(axes: Axes, section: Mapping[str, Any]) -> None:
     axes.invert_yaxis()
     axes.set(xlabel="AUROC (95% interval)", xlim=(0, 1), title="AUROC by source")
     if len(methods) > 1:
-        axes.legend(fontsize="small", loc="lower left")
+        axes.legend(**OUTSIDE)

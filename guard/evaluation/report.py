@@ -264,7 +264,8 @@ def _heading(report: Report) -> str:
     limit = f", at most {run['limit']} rows of each source and label" if run["limit"] else ""
     return (
         f"PassageGuard {run['versions']['passageguard']}, model {run['model_revision']}, {run['date']}: "
-        f"{len(report['rows'])} rows{limit}, seed {run['seed']}, 95% intervals of {run['bootstrap']} resamples (none where they show no spread)."
+        f"{len(report['rows'])} rows{limit}, seed {run['seed']}, "
+        f"95% intervals of {run['bootstrap']} resamples (none where they show no spread)."
     )
 
 
