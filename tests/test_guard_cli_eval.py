@@ -88,12 +88,8 @@ def test_the_json_report_holds_figures_rows_and_facts_of_the_run(sets):
     facts = report["run"]
     assert (facts["seed"], facts["bootstrap"], facts["threshold"], facts["model_revision"]) == (3, 50, 0.5, "fake")
     assert facts["hardware"]["cpu_count"] >= 1 and facts["versions"]["numpy"] and facts["files"] == [str(sets)]
-    assert (
-        run(sets, "--format", "json", "--seed", "3", "--bootstrap", "50")
-        .stdout.split('"kinds"')[1]
-        .split('"seconds"')[0]
-        == ran.stdout.split('"kinds"')[1].split('"seconds"')[0]
-    )
+    again = json.loads(run(sets, "--format", "json", "--seed", "3", "--bootstrap", "50").stdout)
+    assert again["kinds"]["sets"]["sources"] == report["kinds"]["sets"]["sources"] and again["rows"] == report["rows"]
 
 
 def test_the_ending_of_the_output_chooses_its_format_and_the_terminal_shows_text(sets, tmp_path):
@@ -141,7 +137,8 @@ def test_baselines_and_plots(sets, tmp_path, monkeypatch):
     methods = report["kinds"]["sets"]["baselines"]["methods"]
     assert set(methods) == {"all_pairs_nli", "word_overlap", "cosine"}
     assert methods["cosine"]["macro"]["auroc"]["value"] == 0.5  # all alike
-    assert report["kinds"]["sets"]["baselines"]["nli_calls"] == 8 and report["rows"][0]["cosine"] == 1.0
+    assert report["kinds"]["sets"]["baselines"]["nli_calls"] == 4  # both sources have the same texts
+    assert report["rows"][0]["cosine"] == 1.0
     assert len(list((tmp_path / "plots").iterdir())) == 8
 
 
@@ -187,6 +184,7 @@ def test_progress_stays_off_a_stderr_that_is_no_terminal(capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.model
 def test_the_bundled_model_from_start_to_end(tmp_path):
     rows = [
         {"id": "1", "a": "The trial lasts 14 days.", "b": "The trial lasts 30 days.", "label": "conflict",
