@@ -201,6 +201,16 @@ def test_a_source_of_one_class_is_not_available_and_left_out_of_the_mean():
     assert (stratum.against, stratum.auroc.value) == ("none", None)
 
 
+def test_alarms_outside_the_label_need_an_outside():
+    def outside(**changes):
+        rows = [replace(r, example=replace(r.example, **changes)) for r in results(SPEC[:7])]
+        return evaluate.set_figures(rows, 0.5, 0, 0).pooled.figures["outside_alarms_per_1000"].value
+
+    assert outside() == 250
+    assert outside(scope=Scope.BOTH) is None
+    assert outside(scope=Scope.WITHIN, passages=(Passage("t", "x"),)) is None
+
+
 def test_without_resamples_there_are_no_intervals():
     figures = evaluate.set_figures(results(SPEC), 0.5, 0, 0)
     assert all(f.low is None for group in [*figures.sources.values(), figures.macro] for f in group.figures.values())

@@ -227,6 +227,12 @@ def _in_scope(key: tuple[int, int], scope: Scope) -> bool:
     return scope is Scope.BOTH or (key[0] == key[1]) == (scope is Scope.WITHIN)
 
 
+def _has_outside(example: SetExample) -> bool:
+    """Whether a consistent row may raise an alarm of which its label says nothing."""
+    lone = len(example.passages) == 1 and example.scope is Scope.WITHIN
+    return not example.is_conflict and example.scope is not Scope.BOTH and not lone
+
+
 def _places(conflict: Conflict, place: Mapping[str, int]) -> tuple[int, int]:
     return place[conflict.a.passage_id], place[conflict.b.passage_id]
 
@@ -239,7 +245,7 @@ def _drawn(results: Sequence[SetResult], threshold: float, count: int, rng: np.r
         "right_pair": [r.right_pair for r in results],
         "right_pair_of_3": [r.right_pair if len(r.example.passages) > 2 else None for r in results],
         "right_sentences": [r.right_sentences for r in results],
-        "outside_alarm_rate": [None if r.example.is_conflict else r.outside_alarm for r in results],
+        "outside_alarm_rate": [r.outside_alarm if _has_outside(r.example) else None for r in results],
     }
 
     def figures(weights: Floats) -> dict[str, Floats]:
@@ -296,7 +302,7 @@ def _totals(results: Sequence[SetResult]) -> dict[str, int]:
         "precision": sum(r.alarm for r in results),
         "recall": conflicts,
         "false_alarm_rate": len(results) - conflicts,
-        "outside_alarm_rate": len(results) - conflicts,
+        "outside_alarm_rate": sum(_has_outside(r.example) for r in results),
         "right_pair": len(known),
         "right_pair_of_3": sum(len(r.example.passages) > 2 for r in known),
         "right_sentences": sum(r.right_sentences is not None for r in results),
