@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import ModelError
+from .errors import ConfigError, ModelError
 from .segment import windows
 from .sources import from_source
 
@@ -72,6 +72,16 @@ class NLIModel:
         self.max_tokens = min(int(tokenizer.model_max_length), limit if limit % 2 == 0 else limit - 2, 512)
         self._cache: OrderedDict[tuple[str, str], npt.NDArray[np.float32]] = OrderedDict()
         self.calls = 0
+
+    @property
+    def device(self) -> str:
+        """Where the model runs: ``cpu``, ``cuda:0``, …"""
+        return str(self._model.device)
+
+    @property
+    def precision(self) -> str:
+        """``bfloat16`` or ``float32``."""
+        return str(self._model.dtype).removeprefix("torch.")
 
     @classmethod
     def like(cls, other: NLIModel) -> NLIModel:
@@ -158,11 +168,15 @@ def _batches(order: list[int], lengths: list[int]) -> list[list[int]]:
 
 @lru_cache(maxsize=2)
 def load(name: str | None = None, device: str | None = None) -> NLIModel:
-    """Load the bundled model, or any other by path or hub name.  Raises `ModelError`."""
+    """Load the bundled model, or any other by path or hub name.  Raises `ModelError`; `ConfigError` for a device."""
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
+        raise ConfigError(f"device {chosen!r} cannot be used here; try 'cpu' or None") from error
     fast = chosen.startswith("cuda") or (chosen == "cpu" and cpu_prefers_bfloat16())
     dtype = torch.bfloat16 if fast else torch.float32
 

@@ -22,6 +22,8 @@ def from_source(source: str, what: str, load: Callable[[str, bool], T]) -> T:
     A path that does not exist is refused at once.  A name is looked up in the local cache first; the hub is asked
     once whether it knows the name, so that a machine without network hears so within seconds.
     """
+    if not source.strip():
+        raise ModelError(f"the name of the {what} is empty; give a path or a hub name, or leave it out")
     path = Path(source).expanduser()
     if path.exists():
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from types import NoneType
 
 from detectors import registry
 from detectors.errors import ConfigError
@@ -39,6 +40,7 @@ class GuardConfig:
     device: str | None = None
 
     def __post_init__(self) -> None:
+        self._require_types()
         known = registry.names()
         for name in self.detectors:
             if name not in known:
@@ -51,7 +53,22 @@ class GuardConfig:
             raise ConfigError(f"threshold must lie in 0..1, not {self.threshold}")
         if self.max_pairs < 1:
             raise ConfigError(f"max_pairs must be at least 1, not {self.max_pairs}")
-        if self.deadline_s is not None and self.deadline_s <= 0:
+        if self.deadline_s is not None and not self.deadline_s > 0:
             raise ConfigError(f"deadline_s must be positive, not {self.deadline_s}")
         if self.max_passage_chars < 1:
             raise ConfigError(f"max_passage_chars must be at least 1, not {self.max_passage_chars}")
+
+    def _require_types(self) -> None:
+        """Name the first field of another type than its annotation; a whole number is also a number, a bool none."""
+        for field_ in fields(self):
+            kinds, value = _TYPES[field_.name], getattr(self, field_.name)
+            if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+                wanted = " or ".join("None" if k is NoneType else k.__name__ for k in kinds)
+                raise ConfigError(f"{field_.name} must be {wanted}, not {value!r}")
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "model": (str, NoneType), "encoder": (str, NoneType), "policy": (Policy,), "detectors": (tuple,),
+    "threshold": (int, float, NoneType), "max_pairs": (int,), "deadline_s": (int, float, NoneType),
+    "max_passage_chars": (int,), "device": (str, NoneType),
+}  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -18,7 +18,7 @@ from detectors.comparison import readable
 from detectors.conflict import resolve
 from detectors.duplicates import near_duplicates
 from detectors.encoder import Encoder
-from detectors.errors import InputError
+from detectors.errors import ConfigError, InputError
 from detectors.evidence import Passage, ScoredPair, Sentence, SentencePair, Unverified
 from detectors.language import unsupported_script_or_language
 from detectors.protocols import Detector, Material
@@ -53,6 +53,8 @@ class Guard:
         encoder: Encoder | None = None,
         scorer: nli.NLIModel | None = None,
     ) -> None:
+        if config is not None and not isinstance(config, GuardConfig):
+            raise ConfigError(f"config must be a GuardConfig, not {type(config).__name__}")
         self.config = config or GuardConfig()
         self._given_encoder = encoder
         self._given_scorer = scorer
@@ -132,8 +134,11 @@ class Guard:
             reason = unsupported_script_or_language(passage.text)
             if reason:
                 unverified.append(Unverified(passage.id, f"{reason}; the model was trained on English"))
-            else:
-                sentences.extend(segment(passage))
+                continue
+            found = segment(passage)
+            if not found:
+                unverified.append(Unverified(passage.id, "no words in it: nothing to compare"))
+            sentences.extend(found)
         return sentences, tuple(unverified)
 
     def _candidates(self, sentences: Sequence[Sentence]) -> tuple[list[SentencePair], tuple[Unverified, ...]]:
@@ -190,6 +195,7 @@ def validated(passages: Sequence[Passage], question: str | None, config: GuardCo
     """Return the passages as a tuple, or raise `InputError` naming the passage and the field."""
     if question is not None and not isinstance(question, str):
         raise InputError(f"question must be a string, not {type(question).__name__}")
+    _require_encodable(question or "", "question")
     if isinstance(passages, str) or not isinstance(passages, Sequence):
         raise InputError("passages must be a list of Passage")
     if not passages:
@@ -207,7 +213,21 @@ def validated(passages: Sequence[Passage], question: str | None, config: GuardCo
                 f"passage {passage.id!r}: {len(passage.text):,} characters is over max_passage_chars "
                 f"({config.max_passage_chars:,}); split it"
             )
+        if not isinstance(passage.metadata, Mapping):
+            raise InputError(
+                f"passage {passage.id!r}: metadata must be a mapping, not {type(passage.metadata).__name__}"
+            )
+        _require_encodable(passage.id, f"passages[{i}]: id")
+        _require_encodable(passage.text, f"passage {passage.id!r}: text")
         if passage.id in seen:
             raise InputError(f"duplicate passage id {passage.id!r}; ids must be unique")
         seen.add(passage.id)
     return tuple(passages)
+
+
+def _require_encodable(text: str, what: str) -> None:
+    """Refuse half a surrogate pair, which no tokenizer and no JSON can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{what} holds a lone surrogate at character {error.start}; decode it as UTF-8") from error

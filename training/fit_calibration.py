@@ -84,7 +84,7 @@ def sets(root: Path, limit: int, seed: int) -> tuple[list[Bag], list[dict[str, A
             pairs = r["conflicts"] if "conflicts" in r else [[0, 0]] if r["contradiction"] else []
             conflicts = {frozenset((ids[i], ids[j])) for i, j in pairs}
             if is_yes_no(r.get("question")):
-                asked.append({"key": key, "fold": _fold(r), "passages": passages, "conflicts": conflicts, **r})
+                asked.append({**r, "passages": passages, "conflicts": conflicts})
             if r["source"] != "conflictqa_strategy":  # their conflicts lie in the stance, not in two sentences
                 bags.extend(bags_of_set(key, _fold(r), passages, conflicts))
     return bags, asked

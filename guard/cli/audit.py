@@ -73,6 +73,7 @@ def audit(
         ),
     ] = 200_000,
     deadline: options.Deadline = None,
+    benign: options.ShowBenign = False,
     format: options.Format = "text",
     output: options.Output = None,
     fail_on: options.FailOn = None,
@@ -98,6 +99,7 @@ def audit(
        "findings": [
          {"type": "value", "score": 0.98, "explanation": "…", "preferred": null,
           "a": {"path": "docs/leave.md", "line": 7, "text": "…", …}, "b": {…}}],
+       "benign": [{"why_not": "scope", "a": {…}, "b": {…}, …}],
        "unverified": [{"subject": "…", "reason": "…"}],
        "warnings": ["…"], "errors": ["…"]}
     """
@@ -118,7 +120,7 @@ def audit(
         if format == "json":
             options.write_json(as_json(result), stream)
         else:
-            as_text(result, render.console_for(stream))
+            as_text(result, render.console_for(stream), benign)
     raise typer.Exit(1 if may_fail and (verdict.status != "clean" or errors) else 0)
 
 
@@ -142,13 +144,17 @@ def as_json(result: Audit) -> dict[str, Any]:
         "status": result.verdict.status.value,
         "documents": [{"path": d.path, "passages": len(d.passages)} for d in result.documents],
         "findings": [_finding(result, found) for found in result.verdict.conflicts],
+        "benign": [
+            {"why_not": b.why_not.value, "score": round(b.score, 4), "a": _span(result, b.a), "b": _span(result, b.b)}
+            for b in result.verdict.benign
+        ],
         "unverified": [asdict(u) for u in result.verdict.unverified],
         "warnings": list(result.warnings),
         "errors": list(result.errors),
     }
 
 
-def as_text(result: Audit, console: Console) -> None:
+def as_text(result: Audit, console: Console, show_benign: bool) -> None:
     """Print the findings, those between the same documents together, the highest score first."""
     for paths, findings in grouped(result).items():
         render.title(console, " ↔ ".join(map(render.printable, paths)))
@@ -157,6 +163,7 @@ def as_text(result: Audit, console: Console) -> None:
             path = result.passages[choice[0]].metadata["path"] if choice else ""
             note = f"prefer {render.printable(path)}: it {declared.MEANING[choice[1]]}" if choice else ""
             render.finding(console, found, result.place, note)
+    render.look_alikes(console, result.verdict.benign, result.place, show_benign)
     render.problems(console, "warning", result.warnings)
     render.problems(console, "not checked", (f"{u.subject}: {u.reason}" for u in result.verdict.unverified))
     render.problems(console, "not read", result.errors)

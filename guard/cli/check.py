@@ -39,6 +39,7 @@ def check(
         ),
     ] = 20_000,
     deadline: options.Deadline = None,
+    benign: options.ShowBenign = False,
     format: options.Format = "text",
     output: options.Output = None,
     fail_on: options.FailOn = None,
@@ -65,7 +66,8 @@ def check(
           "a": {"passage_id": "1", "start": 0, "end": 24, "text": "…"}, "b": {…}}],
        "passages": [
          {"id": "1", "text": "…", "disposition": "annotated", "note": "…", …}],
-       "removed": […], "unverified": [{"subject": "…", "reason": "…"}]}
+       "removed": […], "unverified": [{"subject": "…", "reason": "…"}],
+       "benign": [{"why_not": "scope", "a": {…}, "b": {…}, …}]}
     """
     options.require_output(format, output)
     may_fail = options.fails(fail_on, exit_zero)
@@ -82,7 +84,7 @@ def check(
         if format == "json":
             options.write_json(verdict.to_dict(), stream)
         else:
-            render.verdict(verdict, render.console_for(stream))
+            render.verdict(verdict, render.console_for(stream), benign)
     raise typer.Exit(1 if may_fail and verdict.status != "clean" else 0)
 
 

@@ -135,13 +135,12 @@ def model_facts(guard: Guard) -> dict[str, str]:
     """Load the bundled models and say which they are, and how they run.  Raises `ModelError`."""
     from detectors import encoder, nli
 
-    weights = next(guard.scorer._model.parameters())
     encoder.load()
     return {
         "path": str(nli.BUNDLED),
         "revision": guard.scorer.revision,
-        "device": str(weights.device),
-        "precision": str(weights.dtype).removeprefix("torch."),
+        "device": guard.scorer.device,
+        "precision": guard.scorer.precision,
         "encoder": f"{encoder.BUNDLED} (loaded)",
         "threshold": f"{guard.threshold:.2f}",
     }

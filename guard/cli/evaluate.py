@@ -19,7 +19,7 @@ from rich.console import Console
 
 from detectors.errors import ConfigError
 
-from .check import make_guard
+from .options import make_guard
 
 if TYPE_CHECKING:
     from guard import Guard

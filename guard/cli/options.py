@@ -39,6 +39,10 @@ FailOn = Annotated[
     str | None,
     typer.Option(help="When to exit 1: never, or any finding (the default).", rich_help_panel=OUTPUT),
 ]
+ShowBenign = Annotated[
+    bool,
+    typer.Option("--benign", help="List what looks contradictory and is not, with the reason.", rich_help_panel=OUTPUT),
+]
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="The same as --fail-on never.", rich_help_panel=OUTPUT)]
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from detectors.evidence import Conflict, Span
+from detectors.evidence import Benign, Conflict, Span
 
 if TYPE_CHECKING:
     from guard import Verdict
@@ -39,7 +39,7 @@ def console_for(stream: TextIO) -> Console:
     return console
 
 
-def verdict(result: Verdict, console: Console) -> None:
+def verdict(result: Verdict, console: Console, show_benign: bool = False) -> None:
     """Print a verdict: the conflicts, what was not checked, who gives way to whom, and the action."""
     for found in result.conflicts:
         finding(console, found, lambda span: printable(span.passage_id))
@@ -47,6 +47,7 @@ def verdict(result: Verdict, console: Console) -> None:
         if p.loss:
             say(console, _gives_way(p.id, p.disposition, p.loss), "")
     problems(console, "not checked", (f"{u.subject}: {u.reason}" for u in result.unverified))
+    look_alikes(console, result.benign, lambda span: printable(span.passage_id), show_benign)
     n = len(result.conflicts)
     counts = summary(((len(result.passages) + len(result.removed), "passage"), (n, "conflict")))
     say(console, f"{result.status.value}: {counts}, action {result.action.value}", "bold")
@@ -66,6 +67,19 @@ def finding(console: Console, found: Conflict, place: Place, note: str = "") -> 
     if note:
         _indented(console, Text(note, "green"), 4)
     console.print()
+
+
+def look_alikes(console: Console, benign: Sequence[Benign], place: Place, shown: bool) -> None:
+    """Print the pairs that look contradictory and are not, or only how many there are and why."""
+    if benign and not shown:
+        kinds = ", ".join(sorted({b.why_not.value for b in benign}))
+        say(console, f"{summary([(len(benign), 'look-alike')])} set aside ({kinds}); --benign lists them", "dim")
+        return
+    for pair in benign:
+        _indented(console, Text(f"no conflict: {pair.why_not.value}", "dim"), 2)
+        for span in (pair.a, pair.b):
+            _indented(console, Text(place(span), "cyan"), 4)
+            _quote(console, printable(span.text), [])
 
 
 def title(console: Console, text: str) -> None:
