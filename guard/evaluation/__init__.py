@@ -1,0 +1,1 @@
+"""Measuring what PassageGuard finds, on labelled data and on injected contradictions."""
