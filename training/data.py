@@ -24,6 +24,8 @@ from detectors import encoder
 from detectors.candidates import candidate_pairs
 from detectors.evidence import Passage, Sentence, SentencePair
 from detectors.segment import segment
+from guard.evaluation import edits
+from guard.evaluation.edits import EditKind
 
 ENTAILMENT, NEUTRAL, CONTRADICTION, NOT_CONTRADICTION = range(4)
 LABELS = {
@@ -37,9 +39,12 @@ LABELS = {
 MAX_ROWS = {
     "frag_": 600, "conjnli_adv": 5000, "wikiresnli": 2000, "scone": 2000, "help": 2000, "infotabs": 9000,
     "snli_train_clcd": 1000, "mnli_train_clcd": 1000, "clcd_": 1000, "synth_same_passage": 12_000,
+    "edited_negation": 1500, "edited_addition": 1000, "edited_omission": 2000, "edited_synonym": 3000,
 }  # fmt: skip
 # Rows of evidence against claim, and of edited passages, are what the model is for: show them more often.
 COPIES = {"vitaminc": 2, "chatprotect": 2, "aligned_": 2, "self_": 2, "written_": 5}
+GENERATED_FROM = 30_000  # sentences
+LOSSY = (EditKind.ADDITION, EditKind.ROUNDING)  # the edited sentence says a little more, or something else
 WRITTEN = Path(__file__).parent / "pairs"  # our own pairs
 MINED_PER_SET = 4  # candidate pairs of a set that are known not to contradict
 HELD_OUT_SETS = 0.2  # share of the groups of sets that no model sees: for the calibration
@@ -95,6 +100,7 @@ def load(root: Path, seed: int = 0) -> tuple[list[Row], list[Row]]:
     for record in read(root / "train" / "self_contradiction.jsonl.gz", allowed):
         if record["source"] != "chatprotect" and not is_held_out_set(record):
             rows.extend(_self_rows(record))
+    rows.extend(_generated_rows(root, allowed, random.Random(seed)))
     rows.extend(_written_rows())
     random.Random(seed).shuffle(rows)
     counts: Counter[str] = Counter()
@@ -163,6 +169,28 @@ def _mined_rows(record: dict[str, Any]) -> Iterator[Row]:
     ]  # fmt: skip
     for pair in calm[:MINED_PER_SET]:
         yield Row(pair.a.text, pair.b.text, NOT_CONTRADICTION, "mined_" + record["source"])
+
+
+def _generated_rows(root: Path, allowed: set[str], rng: random.Random) -> Iterator[Row]:
+    """Edits of real sentences that contradict them, and others that do not; half are restated once more."""
+    texts = {
+        p["text"]
+        for record in read(root / "train" / "passage_sets.jsonl.gz", allowed)
+        if not is_held_out_set(record)
+        for p in record["passages"]
+    }
+    sentences = sorted({s.text for text in texts for s in segment(Passage("p", text))})
+    for sentence in rng.sample(sentences, min(GENERATED_FROM, len(sentences))):
+        wrong = edits.contradict(sentence, rng, rng.choice(list(edits.CONTRADICTING))) or edits.contradict(
+            sentence, rng
+        )
+        right = edits.restate(sentence, rng, rng.choice(list(edits.CONTROLS)))
+        if wrong:
+            again = edits.restate(wrong.after, rng) if rng.random() < 0.5 else None
+            yield Row(sentence, again.after if again else wrong.after, CONTRADICTION, f"edited_{wrong.kind.value}")
+        if right:
+            label = NOT_CONTRADICTION if right.kind in LOSSY else ENTAILMENT
+            yield Row(sentence, right.after, label, f"edited_{right.kind.value}")
 
 
 def _written_rows() -> Iterator[Row]:
