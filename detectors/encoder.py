@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .sources import from_source
+from .sources import from_source, require_device
 
 BUNDLED = Path(__file__).parent / "models" / "encoder"
 
@@ -40,8 +40,10 @@ class SentenceEncoder:
 
 @lru_cache(maxsize=2)
 def load(name: str | None = None, device: str | None = None) -> SentenceEncoder:
-    """Load the bundled encoder, or any sentence-transformers model by path or hub name.  Raises `ModelError`."""
+    """Load the bundled encoder, or any sentence-transformers model by path or hub name.  Raises `ModelError`, `ConfigError`."""
     from sentence_transformers import SentenceTransformer
+
+    require_device(device or "cpu")
 
     def open_model(source: str, local: bool) -> SentenceEncoder:
         return SentenceEncoder(SentenceTransformer(source, device=device or "cpu", local_files_only=local))

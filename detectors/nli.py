@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import ConfigError, ModelError
+from .errors import ModelError
 from .segment import windows
-from .sources import from_source
+from .sources import from_source, require_device
 
 BUNDLED = Path(__file__).parent / "models" / "nli"
 ENTAILMENT, NEUTRAL, CONTRADICTION = range(3)
@@ -173,10 +173,7 @@ def load(name: str | None = None, device: str | None = None) -> NLIModel:
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
-        raise ConfigError(f"device {chosen!r} cannot be used here; try 'cpu' or None") from error
+    require_device(chosen)
     fast = chosen.startswith("cuda") or (chosen == "cpu" and cpu_prefers_bfloat16())
     dtype = torch.bfloat16 if fast else torch.float32
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from .errors import ModelError
+from .errors import ConfigError, ModelError
 
 T = TypeVar("T")
 HUB_TIMEOUT_S = 10.0
@@ -47,6 +47,16 @@ def from_source(source: str, what: str, load: Callable[[str, bool], T]) -> T:
         raise
     except Exception as error:
         raise ModelError(f"cannot load the {what} {source!r} from the model hub ({_first_line(error)})") from error
+
+
+def require_device(device: str) -> None:
+    """Raise `ConfigError` where torch cannot use the device."""
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
+        raise ConfigError(f"device {device!r} cannot be used here; give 'cpu', or None to let it be chosen") from error
 
 
 def _require_on_hub(source: str, what: str) -> None:

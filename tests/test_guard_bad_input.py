@@ -120,6 +120,10 @@ def other(*args):
         (other("b", "x", {"authority": math.nan}), None, InputError, "metadata 'authority' is nan"),
         (other("b", "x", {"supersedes": 5}), None, InputError, "passage 'b': metadata 'supersedes' is 5"),
         (other("b", "x", {"supersedes": "b"}), None, ConfigError, "supersedes goes in a circle"),
+        (other("b", "x", None), None, InputError, "passage 'b': metadata must be a mapping, not NoneType"),
+        (other("b", "a \ud800"), None, InputError, "passage 'b': text holds a lone surrogate at character 2"),
+        (other("\ud800", "x"), None, InputError, r"passages\[1\]: id holds a lone surrogate"),
+        (GOOD, "why \ud800?", InputError, "question holds a lone surrogate at character 4"),
         (GOOD, 5, InputError, "question must be a string, not int"),
     ],
 )
@@ -139,11 +143,23 @@ def test_the_library_refuses_bad_passages(passages, question, error, message):
         ({"max_pairs": 0}, "max_pairs must be at least 1"),
         ({"deadline_s": 0}, "deadline_s must be positive"),
         ({"max_passage_chars": 0}, "max_passage_chars must be at least 1"),
+        ({"threshold": "0.5"}, "threshold must be int or float or None, not '0.5'"),
+        ({"threshold": True}, "threshold must be int or float or None, not True"),
+        ({"deadline_s": math.nan}, "deadline_s must be positive, not nan"),
+        ({"max_pairs": 1.5}, "max_pairs must be int, not 1.5"),
+        ({"detectors": "nli"}, "detectors must be tuple, not 'nli'"),
+        ({"policy": "drop"}, "policy must be Policy, not 'drop'"),
+        ({"model": 5}, "model must be str or None, not 5"),
     ],
 )
 def test_the_library_refuses_bad_settings(settings, message):
     with pytest.raises(ConfigError, match=message):
         GuardConfig(**settings)
+
+
+def test_the_library_refuses_a_config_that_is_none():
+    with pytest.raises(ConfigError, match="config must be a GuardConfig, not dict"):
+        Guard({"threshold": 0.5})
 
 
 def test_the_library_refuses_an_action_that_is_none():
@@ -191,6 +207,25 @@ def test_an_unusable_model_is_one_line(cli, broken_model, broken, message):
     assert ran.code == 2 and message in ran.err and ran.err.count("\n") == 1 and ran.out == ""
     with pytest.raises(ModelError):
         Guard(GuardConfig(model=str(broken_model))).check(GOOD)
+
+
+@pytest.mark.parametrize("name", ["", "no-such/model-of-ours"])
+def test_a_model_that_is_nowhere_is_told_without_waiting(name, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ModelError, match=r"is empty|not in the local cache"):
+        Guard(GuardConfig(model=name)).check(GOOD)
+
+
+def test_a_device_that_is_none_is_named():
+    with pytest.raises(ConfigError, match="device 'abacus' cannot be used here"):
+        Guard(GuardConfig(device="abacus")).check(GOOD)
+
+
+@pytest.mark.model
+def test_a_passage_without_a_word_is_not_called_clean():
+    verdict = Guard().check([GOOD[0], Passage("dots", " … --- \n\t")])
+    assert verdict.status == "unverified"
+    assert [(u.subject, u.reason) for u in verdict.unverified] == [("dots", "no words in it: nothing to compare")]
 
 
 # Odd, but good enough to be checked.

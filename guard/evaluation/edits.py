@@ -303,7 +303,11 @@ def _antonyms(text: str, rng: Random) -> Iterator[en.Changes]:
     if verb is None or not plain(text):
         return
     toks = tokens(text)
-    if toks[verb.first].low in ("there", "symptoms") or toks[verb.first].text[0].isdigit() or re.match(r"A total\b", text):
+    if (
+        toks[verb.first].low in ("there", "symptoms")
+        or toks[verb.first].text[0].isdigit()
+        or re.match(r"A total\b", text)
+    ):
         return
     if not _definite(toks[verb.first : verb.at], verb.form) and toks[verb.first].low not in ("a", "an", "this"):
         return
@@ -544,7 +548,10 @@ BAN = re.compile(
 EXCEPT = re.compile(
     r"(,?)\s(?:except for|except|excluding|with the exception of|apart from|other than)\s(?=(?:the |those |its |[A-Za-z]+))"
 )
-GENERAL = re.compile(r"\b(?<!than )(?:all|every|each(?! other)|any(?! other)|everyone|everybody|everything|no|none|nobody|always)\b", re.I)
+GENERAL = re.compile(
+    r"\b(?<!than )(?:all|every|each(?! other)|any(?! other)|everyone|everybody|everything|no|none|nobody|always)\b",
+    re.I,
+)
 ONLY = re.compile(r"(?<=\s)only (?=(?:in|on|to (?:the|an?|its|[A-Z])|for|by|when|from|within|under|between)\b)")
 
 
@@ -561,14 +568,25 @@ def _exceptions(text: str, rng: Random) -> Iterator[en.Changes]:
         yield from (
             [(m.start(), m.end(), "not only ")]
             for m in ONLY.finditer(text)
-            if not re.search(r"\b(?:not|often|then|It is|It was) $", text[: m.start()]) and not re.match(r"in (?:\d|the \w+ century|a maximum)", text[m.end() :])
+            if not re.search(r"\b(?:not|often|then|It is|It was) $", text[: m.start()])
+            and not re.match(r"in (?:\d|the \w+ century|a maximum)", text[m.end() :])
         )
-        if match := re.match(r"Only (?!after|in|when|if|by|then|at|on|one|two|three|once|about)(?:the )?[a-z]+(?: [a-z]+){0,4}? (?:can|may|must|are|is|has|have|will)\b", text):
+        if match := re.match(
+            r"Only (?!after|in|when|if|by|then|at|on|one|two|three|once|about)(?:the )?[a-z]+(?: [a-z]+){0,4}? (?:can|may|must|are|is|has|have|will)\b",
+            text,
+        ):
             yield [(0, 4, "Not only")] if "but" not in text and match else []
     if exception:
         return
     duty = DUTY.search(text)
-    if duty and not negated and tokens(text)[0].low not in en.EXISTENTIAL and not en.FREQUENCY & {t.low for t in tokens(text)} and not _subordinate_clause(text[: duty.start()]) and "only" not in text:
+    if (
+        duty
+        and not negated
+        and tokens(text)[0].low not in en.EXISTENTIAL
+        and not en.FREQUENCY & {t.low for t in tokens(text)}
+        and not _subordinate_clause(text[: duty.start()])
+        and "only" not in text
+    ):
         yield from _released(text, duty)
     ban = BAN.search(text)
     if ban and len(NEGATION.findall(text)) == 1 and not _subordinate_clause(text[: ban.start()]):

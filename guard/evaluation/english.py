@@ -37,7 +37,9 @@ SUBORDINATORS = frozenset(
 )
 EXISTENTIAL = frozenset("some many several few various certain other another one most numerous".split())
 QUANTIFIED = EXISTENTIAL | frozenset("each every all both no none neither either any half nobody nothing only".split())
-FREQUENCY = frozenset("often sometimes occasionally frequently partly partially mostly mainly largely rarely typically usually generally".split())
+FREQUENCY = frozenset(
+    "often sometimes occasionally frequently partly partially mostly mainly largely rarely typically usually generally".split()
+)
 
 _VERBS = """abandon abolish accept accompany achieve acquire adapt add address adopt advise affect agree aim allow
 announce appear apply appoint approve argue arrest arrive ask assist assume attack attempt attend attract award base
