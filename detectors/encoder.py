@@ -40,7 +40,7 @@ class SentenceEncoder:
 
 @lru_cache(maxsize=2)
 def load(name: str | None = None, device: str | None = None) -> SentenceEncoder:
-    """Load the bundled encoder, or any sentence-transformers model by path or hub name.  Raises `ModelError`, `ConfigError`."""
+    """Load the bundled encoder, or any sentence-transformers model by path or hub name."""
     from sentence_transformers import SentenceTransformer
 
     require_device(device or "cpu")
