@@ -101,7 +101,7 @@ def usable(sentence: str) -> bool:
         return False
     if sentence.count('"') % 2 or sentence.count("(") != sentence.count(")") or sentence.count(":") > 1:
         return False
-    return len(ENGLISH.intersection(words)) >= 2 and unsupported_script_or_language(sentence) is None
+    return len(ENGLISH.intersection(words)) >= 1 and unsupported_script_or_language(sentence) is None
 
 
 def contradict(sentence: str, rng: Random, kind: EditKind | None = None, names: Names | None = None) -> Edit | None:
@@ -840,7 +840,7 @@ def _reorderings(text: str, rng: Random) -> Iterator[en.Changes]:
         time
         and len(time["b"].split()) <= 16
         and not re.search(
-            r"\b(?:that|which|who|when|after|before|because|and|but|while|where|until|as|to)\b|\d{4}", time["b"]
+            r"\b(?:that|which|who|when|after|before|because|and|but|while|where|until)\b|\d{4}", time["b"]
         )
     ):
         yield [(0, len(text) - 1, f"{time['b']} {time['when'][0].lower()}{time['when'][1:]}")]

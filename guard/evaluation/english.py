@@ -45,46 +45,52 @@ FREQUENCY = frozenset(
     "generally".split()
 )
 
-_VERBS = """abandon abolish accept accompany achieve acquire adapt add address adopt advise affect agree aim allow
-announce appear apply appoint approve argue arrest arrive ask assist assume attack attempt attend attract award
-base become begin believe belong block borrow bring build bury buy call capture carry catch cause celebrate change
-charge choose claim climb close collaborate collect combine commission commit compete complete compose comprise
-concern conduct connect conquer consider consist construct contain continue contribute control+ convert cook cost
-cover create cross damage deal decide declare defeat defend define deliver demonstrate deny depend depict derive
-describe deserve design destroy determine develop die direct disappear discover discuss display dissolve divide
-dominate donate draw drink drive earn eat edit elect eliminate emerge employ enable encourage end enjoy enter
-escape establish exceed exist expand expect experience explain explore export express extend face fail fall fear
-feature feel fight file fill film find finish fit+ flee fly focus follow forbid force form found function gain
-generate get give go govern graduate grant grow happen hate help hire hold host identify illustrate impact import
-improve include incorporate increase indicate influence inform inherit inspire install introduce invade invent
-invest investigate invite involve join keep kill know lack last launch lay lead learn leave lend lie limit live
-lose love maintain make manage manufacture mark marry mean measure meet mention merge move murder narrate need
-negotiate note obtain occupy occur offer open operate oppose order organize organise orbit originate oversee own
-paint participate pass pay perform permit+ persuade pioneer place play plan+ portray possess practice precede
-predict prefer+ prepare present preserve prevent produce prohibit promote propose protect prove provide publish
-purchase pursue raise range reach read receive recognize recommend record recover reduce refer+ refuse reject
-relate release rely remain remember remove renew renounce replace report represent request require resemble resign
-resolve respond result retain retire return reveal ride rise rule run save say score see seek seem sell send
-separate serve set settle share shoot show sign sing sink sit speak specialize spend sponsor spread stand star+
-start state stay steal stop+ strengthen strike struggle study submit+ succeed suffer suggest sue supervise supply
-support surrender survive take teach tell tend terminate testify think threaten transform transport travel treat
-try turn undergo understand undertake use value vary violate visit vote walk want warn watch weaken wear weigh win
-withdraw witness work worship write yield"""
-_IRREGULAR = """arise/arose/arisen become/became/become begin/began/begun bring/brought/brought build/built/built
-buy/bought/bought catch/caught/caught choose/chose/chosen cost/cost/cost deal/dealt/dealt draw/drew/drawn
-drink/drank/drunk drive/drove/driven eat/ate/eaten fall/fell/fallen feel/felt/felt fight/fought/fought
-find/found/found flee/fled/fled fly/flew/flown forbid/forbade/forbidden get/got/gotten give/gave/given
-go/went/gone grow/grew/grown hold/held/held keep/kept/kept know/knew/known lay/laid/laid lead/led/led
-learn/learned/learned leave/left/left lend/lent/lent lie/lay/lain lose/lost/lost make/made/made mean/meant/meant
-meet/met/met oversee/oversaw/overseen pay/paid/paid prove/proved/proven read/read/read ride/rode/ridden
-rise/rose/risen run/ran/run say/said/said see/saw/seen seek/sought/sought sell/sold/sold send/sent/sent
-set/set/set shoot/shot/shot show/showed/shown sing/sang/sung sink/sank/sunk sit/sat/sat speak/spoke/spoken
+_VERBS = """abandon abolish accept accompany achieve acquire acquit+ adapt add address adopt advise affect agree aim
+allocate allow annex announce appear apply appoint approve argue arrest arrive ask assassinate assign assist assume
+attack attempt attend attract audit award ban+ base beat become begin believe belong besiege betray block borrow
+bring build bury buy calculate call capture carry catch cause celebrate chair change charge choose claim climb close
+coach collaborate collect colonize combine commission commit compete complete compose comprise conceal concern
+conduct configure connect conquer consider consist construct contain continue contribute control+ convert convict
+cook cost cover create criticize cross damage deal decide declare decline decrease defeat defend define deliver
+demolish demonstrate demote deny depend depict deploy derive describe deserve design destroy determine develop die
+direct disable disappear discourage discover discuss dismiss display dissolve divide dominate donate draw drink
+drive drop+ earn eat edit elect eliminate emerge employ enable encourage encrypt end endanger enjoy enter escape
+establish evaluate exceed exclude execute exist expand expect experience explain explore export express extend face
+fail fall fear feature feel fight file fill film find finish fit+ flee fly focus follow forbid force form found
+function gain generate get give go govern graduate grant grow handle happen hate head help hire hold host identify
+illustrate impact import imprison improve include incorporate increase indemnify indicate influence inform inherit
+inspire install introduce invade invent invest investigate invite invoice involve join keep kill know lack last
+launch lay lead learn lease leave legalize lend lie limit live lock lose love maintain make manage manufacture mark
+marry mean measure meet mention mentor merge monitor move murder narrate need negotiate note notify obtain occupy
+occur offer open operate oppose orbit order organise organize originate outlive outrank outsell oversee overthrow
+own paint participate pass pay perform permit+ persuade pioneer place plan+ play portray possess practice praise
+precede predate predict prefer+ prepare present preserve prevent process produce prohibit promote propose protect
+prove provide publish purchase pursue raise range reach read rebuild receive recognize recommend record recover
+reduce refer+ refuse reimburse reject relate release rely remain remember remove renew renounce rent repel+ replace
+report represent request require rescue resemble resign resolve respond restart restore result retain retire return
+reveal review ride rise rule run save say schedule score see seek seem sell send separate serve set settle share
+ship shoot show shrink sign sing sink sit speak specialize spend sponsor spread stand star+ start state stay steal
+stop+ store strengthen strike struggle study submit+ succeed sue suffer suggest supervise supply support surrender
+survive take teach tell tend terminate testify think threaten train transform transport travel treat try turn
+undergo understand undertake underwrite unite unlock update upgrade use value vary verify violate visit vote walk
+want warn watch weaken wear weigh win withdraw witness work worsen worship write yield"""
+_IRREGULAR = """arise/arose/arisen beat/beat/beaten become/became/become begin/began/begun bring/brought/brought
+build/built/built buy/bought/bought catch/caught/caught choose/chose/chosen cost/cost/cost deal/dealt/dealt
+draw/drew/drawn drink/drank/drunk drive/drove/driven eat/ate/eaten fall/fell/fallen feel/felt/felt
+fight/fought/fought find/found/found flee/fled/fled fly/flew/flown forbid/forbade/forbidden get/got/gotten
+give/gave/given go/went/gone grow/grew/grown hold/held/held keep/kept/kept know/knew/known lay/laid/laid
+lead/led/led learn/learned/learned leave/left/left lend/lent/lent lie/lay/lain lose/lost/lost make/made/made
+mean/meant/meant meet/met/met outsell/outsold/outsold oversee/oversaw/overseen overthrow/overthrew/overthrown
+pay/paid/paid prove/proved/proven read/read/read rebuild/rebuilt/rebuilt ride/rode/ridden rise/rose/risen
+run/ran/run say/said/said see/saw/seen seek/sought/sought sell/sold/sold send/sent/sent set/set/set shoot/shot/shot
+show/showed/shown shrink/shrank/shrunk sing/sang/sung sink/sank/sunk sit/sat/sat speak/spoke/spoken
 spend/spent/spent spread/spread/spread stand/stood/stood steal/stole/stolen strike/struck/struck take/took/taken
 teach/taught/taught tell/told/told think/thought/thought undergo/underwent/undergone
-understand/understood/understood undertake/undertook/undertaken wear/wore/worn win/won/won
-withdraw/withdrew/withdrawn write/wrote/written"""
+understand/understood/understood undertake/undertook/undertaken underwrite/underwrote/underwritten wear/wore/worn
+win/won/won withdraw/withdrew/withdrawn write/wrote/written"""
 # Forms that are more often something else: nouns, participles of other verbs, fixed phrases.
 _DOUBTFUL = frozenset("lay read set cost spread shot found felt mean like saw left".split())
+MOVES = frozenset("increase decrease rise fall grow shrink drop decline climb".split())
 PARTICIPLES_ONLY = frozenset("born bred been done shown seen given known taken".split())
 
 
@@ -245,7 +251,8 @@ def _lexical(toks: tuple[Token, ...], first: int, at: int) -> MainVerb | None:
     if pronoun not in PRONOUNS and _aux_follows(toks, at):
         return None
     if low in BASE_OF_PAST:
-        if pronoun in PRONOUNS or (after.low != "by" and _complement(after)):
+        by = after.low == "by" and BASE_OF_PAST[low] not in MOVES  # "the method used by X is"
+        if pronoun in PRONOUNS or (not by and _complement(after)):
             return MainVerb(first, at, "past", BASE_OF_PAST[low])
         return None
     if low in BASE_OF_THIRD:
@@ -257,16 +264,19 @@ def _lexical(toks: tuple[Token, ...], first: int, at: int) -> MainVerb | None:
 
 def _aux_follows(toks: tuple[Token, ...], at: int) -> bool:
     for tok in toks[at + 1 : at + 12]:
-        if tok.low in AUXILIARIES | UNSURE:
+        if tok.low in AUXILIARIES | UNSURE and not tok.is_capital:  # the month of May
             return True
         if not tok.is_word or tok.low in ("and", "but", "that", "which", "who", "because", "when", "while", "where"):
             return False
     return False
 
 
+COMPLEMENT = frozenset("that all over north south east west northeast northwest southeast southwest".split())
+
+
 def _complement(after: Token) -> bool:
     """Whether a word can follow a verb, and hardly the noun that the verb form might be."""
-    known = DETERMINERS | POSSESSIVES | PREPOSITIONS | OBJECTS | PRONOUNS | SPELLED.keys() | {"that", "all", "over"}
+    known = DETERMINERS | POSSESSIVES | PREPOSITIONS | OBJECTS | PRONOUNS | SPELLED.keys() | COMPLEMENT
     return after.low in known or after.text[0].isdigit() or after.is_capital or is_adverb(after.low)
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from detectors.values import MONTHS, SPELLED, Quantity, compatible, extract
+from detectors.values import ABOUT, MONTHS, SPELLED, Quantity, compatible, extract
 from detectors.words import NEGATION
 
 from . import english as en
@@ -74,7 +74,7 @@ def _steady(text: str, q: Quantity, match: re.Match[str]) -> bool:
         return False
     if written.lower() in ("one", "zero", "0", "1") or (written[0].isupper() and before.strip()):
         return False
-    if UNSTEADY_BEFORE.search(BOUND.sub("", before)) or (text[q.end : q.end + 1].isalnum()):
+    if UNSTEADY_BEFORE.search(ABOUT.sub("", BOUND.sub("", before))) or (text[q.end : q.end + 1].isalnum()):
         return False
     if UNSTEADY_AFTER.match(after_number) and not re.match(r"-[a-z]+\b", after_number):
         return False
@@ -204,7 +204,7 @@ def units(text: str, rng: Random) -> Iterator[en.Changes]:
             continue
         other = rng.choice(NEIGHBOURS[single])
         plural = unit != single and len(other) > 2 and other[-1] not in "sB" and other != "feet"
-        if re.match(rf"[\s-]+{other}", text[q.end :]):  # a three-day week
+        if re.match(r"[\s-]+(?:hours?|days?|weeks?|months?|years?)\b", text[q.end :]):  # a three-day week
             continue
         change = (q.start + match.start(3), q.end, other + ("s" if plural else ""))
         if _clashes(text, q, change):
