@@ -10,7 +10,6 @@ from detectors import values
 from detectors.errors import InputError
 from detectors.evidence import Passage
 from detectors.segment import segment
-from guard.evaluation import edits
 from guard.evaluation.edits import CONTRADICTING, CONTROLS, EditKind, contradict, restate
 from guard.evaluation.english import Names
 from guard.evaluation.inject import InjectionKind, inject
@@ -343,4 +342,7 @@ def test_bad_arguments_are_named():
         inject(CORPUS, -1, seed=0)
     with pytest.raises(InputError, match="share an id"):
         inject([CORPUS[0], CORPUS[0]], 1, seed=0)
-    assert not edits.usable("Fragment without an end")
+    with pytest.raises(ValueError, match="does not contradict"):
+        contradict("The hall was rebuilt in stone.", Random(0), K.SYNONYM)
+    with pytest.raises(ValueError, match="is no control"):
+        restate("The hall was rebuilt in stone.", Random(0), K.NEGATION)

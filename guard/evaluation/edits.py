@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from itertools import chain
 from random import Random
 
 from detectors.language import ENGLISH, unsupported_script_or_language
@@ -113,6 +114,8 @@ def contradict(sentence: str, rng: Random, kind: EditKind | None = None, names: 
     >>> contradict("The trial ended on 3 May 2021.", Random(1), EditKind.NEGATION).after
     'The trial did not end on 3 May 2021.'
     """
+    if kind is not None and kind not in CONTRADICTING:
+        raise ValueError(f"{kind.value} does not contradict; ask for one of {', '.join(CONTRADICTING)}")
     if not usable(sentence) or HEDGE.search(sentence):
         return None
     rules = _CONTRADICTING | {EditKind.ENTITY_SWAP: partial(_entity_swaps, names=names or Names())}
@@ -127,11 +130,13 @@ def restate(sentence: str, rng: Random, kind: EditKind | None = None) -> Edit | 
     >>> restate("The route is 5 km long and flat.", Random(0), EditKind.CONVERSION).new
     '3.1 miles'
     """
+    if kind is not None and kind not in CONTROLS:
+        raise ValueError(f"{kind.value} is no control; ask for one of {', '.join(CONTROLS)}")
     return _first(sentence, rng, _CONTROLS, kind) if usable(sentence) else None
 
 
 def _first(sentence: str, rng: Random, rules: dict[EditKind, Rule], kind: EditKind | None) -> Edit | None:
-    for each in rng.sample(list(rules), len(rules)) if kind is None else [kind] if kind in rules else []:
+    for each in rng.sample(list(rules), len(rules)) if kind is None else [k for k in rules if k is kind]:
         choices = list(rules[each](sentence, rng))
         for changes in rng.sample(choices, len(choices)):
             edit = _apply(each, sentence, changes)
@@ -163,11 +168,6 @@ def _protected(text: str, changes: en.Changes) -> bool:
     return any((start < b and a < end) or a < start == end < b for start, end, _ in changes for a, b in spans)
 
 
-def plain(text: str) -> bool:
-    """Whether the sentence speaks of something definite, and denies nothing."""
-    return not OPENING.match(text) and not NEGATION.search(text)
-
-
 # --- negation ----------------------------------------------------------------------------------------------------
 
 SCOPE_SENSITIVE = frozenset(
@@ -183,6 +183,7 @@ POSITIVE_POLARITY = (en.EXISTENTIAL - {"one", "another", "other", "most"}) | fro
 NEGATIVE_POLARITY = frozenset(
     "any anyone anybody anything anywhere ever yet anymore either nor neither until but".split()
 )
+SCOPED = NEGATIVE_POLARITY | {"because", "solely", "only", "even"}
 IMPERSONAL = re.compile(
     r"(?:It|There)\s+(?:is|was|has been)\s+(?:\w+ly\s+)?"
     + en.either(
@@ -206,12 +207,12 @@ def _negations(text: str, rng: Random) -> Iterator[en.Changes]:
         return
     verb = main_verb(text)
     toks = tokens(text)
-    if verb is None or OPENING.match(text) or IMPERSONAL.search(text):
+    if verb is None or IMPERSONAL.search(text):
         return
     if en.FREQUENCY & {t.low for t in toks[: verb.at + 3]}:
         return
     subject, rest = toks[verb.first : verb.at], [t.low for t in toks[verb.at + 1 :]]
-    if not _definite(subject, verb.form) or SCOPE_SENSITIVE & set(rest) or POSITIVE_POLARITY & set(rest[:3]):
+    if not _definite(subject) or SCOPE_SENSITIVE & set(rest) or POSITIVE_POLARITY & set(rest[:3]):
         return
     at, following = toks[verb.at], toks[verb.at + 1]
     if verb.form != "aux":
@@ -227,63 +228,42 @@ def _negations(text: str, rng: Random) -> Iterator[en.Changes]:
         yield [(at.end, at.end, " not")] if at.low != "can" else [(at.start, at.end, "cannot")]
 
 
-def _definite(subject: Sequence[Token], form: str) -> bool:
+def _definite(subject: Sequence[Token]) -> bool:
     """Whether denying the verb denies the sentence: no "some", "each" or "a man" as subject."""
     if not subject or subject[0].low in en.QUANTIFIED or (subject[0].low in ("this", "these") and len(subject) == 1):
         return False
-    lows = {t.low for t in subject}
-    if (
-        lows & (en.EXISTENTIAL - {"one", "other"})
-        or lows & {"both", "all", "only", "also"}
-        or subject[0].text[0].isdigit()
-    ):
+    if {t.low for t in subject} & ((en.EXISTENTIAL - {"one", "other"}) | {"both", "all", "only", "also"}):
         return False
-    return subject[0].low not in SPELLED and subject[0].low not in ("a", "an")
+    return not subject[0].text[0].isdigit() and subject[0].low not in SPELLED.keys() | {"a", "an"}
 
 
 def _without_negation(text: str) -> Iterator[en.Changes]:
     """Take away the one negation of the main verb phrase."""
-    match = NEGATED.search(text)
-    never = re.search(r"\bnever ", text)
-    if len(NEGATION.findall(text)) != 1:
+    match = NEGATED.search(text) or re.search(r"\b(?P<never>never) ", text)
+    if match is None or len(NEGATION.findall(text)) != 1 or _subordinate(text[: match.start()]):
         return
     toks = tokens(text)
-    where = match.start() if match else never.start() if never else None
-    if where is None or _subordinate(text[:where]):
+    after = [t.low for t in toks if t.start >= match.end()]
+    if SCOPED & set(after) or (after and after[0] in LIMITED):
         return
-    after = [t.low for t in toks if t.start >= (match.end() if match else where)]
-    if (
-        NEGATIVE_POLARITY & set(after)
-        or (after and after[0] in LIMITED)
-        or {"because", "solely", "only", "even"} & set(after)
-    ):
-        return
-    if match is None:
-        yield [(where, where + 6, "")]
-        return
-    word = match.group().lower()
-    if word in CONTRACTED:
-        yield [(match.start(), match.end(), CONTRACTED[word])]
-        return
-    helper = (match["verb"] or "").lower()
-    if helper in ("do", "does", "did"):
+    word = match.group().lower().replace("’", "'")
+    helper = (match.groupdict().get("verb") or "").lower()
+    if word == "never ":
+        yield [(*match.span(), "")]
+    elif word in CONTRACTED:
+        yield [(*match.span(), CONTRACTED[word])]
+    elif helper in ("do", "does", "did"):
         yield from _without_do(text, match, helper, toks)
     elif helper in en.AUXILIARIES:
-        kept = match.group()[: len(match["verb"])]
-        yield [(match.start(), match.end(), kept)]
+        yield [(*match.span(), match["verb"])]
 
 
 def _without_do(text: str, match: re.Match[str], helper: str, toks: Sequence[Token]) -> Iterator[en.Changes]:
     base = next((t for t in toks if t.start >= match.end()), None)
-    if (
-        base is None
-        or base.low not in en.PAST | {"have": "had", "do": "did"}
-        or (helper != "did" and not match.start() and helper != "do")
-    ):
-        return
     irregular = {"have": ("had", "has"), "do": ("did", "does")}
-    past, third = irregular.get(base.low) or (en.PAST[base.low], en.third(base.low))
-    yield [(match.start(), base.end, {"did": past, "does": third, "do": base.low}[helper])]
+    if base is not None and base.low in en.PAST.keys() | irregular.keys():
+        past, third = irregular.get(base.low) or (en.PAST[base.low], en.THIRD[base.low])
+        yield [(match.start(), base.end, {"did": past, "does": third, "do": base.low}[helper])]
 
 
 def _subordinate(before: str) -> bool:
@@ -308,32 +288,24 @@ NO_INFINITIVE = frozenset("enable encourage permit prohibit".split())
 
 
 def _antonyms(text: str, rng: Random) -> Iterator[en.Changes]:
-    verb = main_verb(text)
-    if verb is None or not plain(text):
+    verb, toks = main_verb(text), tokens(text)
+    if verb is None or NEGATION.search(text) or en.FREQUENCY & {t.low for t in toks}:
         return
-    toks = tokens(text)
-    if (
-        toks[verb.first].low in ("there", "symptoms")
-        or toks[verb.first].text[0].isdigit()
-        or re.match(r"A total\b", text)
-    ):
+    first = toks[verb.first].low
+    if first in ("there", "symptoms") or first[0].isdigit() or re.match(r"A total\b", text):
         return
-    if not _definite(toks[verb.first : verb.at], verb.form) and toks[verb.first].low not in ("a", "an", "this"):
+    if not _definite(toks[verb.first : verb.at]) and first not in ("a", "an", "this"):
         return
     used = {t.low for t in toks}
-    for changes in (
-        *_predicates(text, toks, verb),
-        *_verbs(text, toks, verb),
-        *_degrees(toks, verb),
-        *_phrases(text, toks, verb),
-    ):
-        news = {w for c in changes for w in re.findall(r"\w+", c[2].lower())} - {"a", "an", "the", "of", "in"}
-        if not used & news or " of" in changes[-1][2]:
+    found = (_predicates(text, toks, verb), _verbs(text, toks, verb), _degrees(toks, verb), _phrases(text, toks, verb))
+    for changes in chain(*found):
+        new = set(re.findall(r"\w+", changes[-1][2].lower())) - {"of", "in", "the", "a", "at", "for", "by"}
+        if not used & new:  # "both public and private"
             yield changes
 
 
 def _predicates(text: str, toks: Sequence[Token], verb: en.MainVerb) -> Iterator[en.Changes]:
-    if toks[verb.at].low not in LINKS or en.FREQUENCY & {t.low for t in toks}:
+    if toks[verb.at].low not in LINKS:
         return
     at = verb.at + 1
     article = toks[at] if toks[at].low in ("a", "an", "the") else None
@@ -548,7 +520,7 @@ SHARED_SLOT = re.compile(
 
 
 def _entity_swaps(text: str, rng: Random, names: Names) -> Iterator[en.Changes]:
-    if not plain(text) or SHARED_SLOT.search(text):
+    if NEGATION.search(text) or SHARED_SLOT.search(text):
         return
     for pattern, guess in NAME_SLOTS:
         for match in pattern.finditer(text):
@@ -885,7 +857,7 @@ def _double_negations(text: str, rng: Random) -> Iterator[en.Changes]:
     if verb is None or NEGATION.search(text) or OPENING.match(text):
         return
     toks = tokens(text)
-    if toks[verb.at].low in en.BE and verb.at + 2 < len(toks) and _definite(toks[verb.first : verb.at], "aux"):
+    if toks[verb.at].low in en.BE and verb.at + 2 < len(toks) and _definite(toks[verb.first : verb.at]):
         word, following = toks[verb.at + 1], toks[verb.at + 2]
         blocked = en.BLOCKED_AFTER.get(word.low)
         sense = not (blocked and re.match(rf"\s*(?:{blocked})\b", text[word.end :]))

@@ -45,49 +45,50 @@ FREQUENCY = frozenset(
     "generally".split()
 )
 
-_VERBS = """abandon abolish accept accompany achieve acquire acquit+ adapt add address adopt advise affect agree aim
-allocate allow annex announce appear apply appoint approve argue arrest arrive ask assassinate assign assist assume
-attack attempt attend attract audit award ban+ base beat become begin believe belong besiege betray block borrow
-bring build bury buy calculate call capture carry catch cause celebrate chair change charge choose claim climb close
-coach collaborate collect colonize combine commission commit compete complete compose comprise conceal concern
-conduct configure connect conquer consider consist construct contain continue contribute control+ convert convict
-cook cost cover create criticize cross damage deal decide declare decline decrease defeat defend define deliver
-demolish demonstrate demote deny depend depict deploy derive describe deserve design destroy determine develop die
-direct disable disappear discourage discover discuss dismiss display dissolve divide dominate donate draw drink
-drive drop+ earn eat edit elect eliminate emerge employ enable encourage encrypt end endanger enjoy enter escape
-establish evaluate exceed exclude execute exist expand expect experience explain explore export express extend face
-fail fall fear feature feel fight file fill film find finish fit+ flee fly focus follow forbid force form found
-function gain generate get give go govern graduate grant grow handle happen hate head help hire hold host identify
-illustrate impact import imprison improve include incorporate increase indemnify indicate influence inform inherit
-inspire install introduce invade invent invest investigate invite invoice involve join keep kill know lack last
-launch lay lead learn lease leave legalize lend lie limit live lock lose love maintain make manage manufacture mark
-marry mean measure meet mention mentor merge monitor move murder narrate need negotiate note notify obtain occupy
-occur offer open operate oppose orbit order organise organize originate outlive outrank outsell oversee overthrow
-own paint participate pass pay perform permit+ persuade pioneer place plan+ play portray possess practice praise
-precede predate predict prefer+ prepare present preserve prevent process produce prohibit promote propose protect
-prove provide publish purchase pursue raise range reach read rebuild receive recognize recommend record recover
-reduce refer+ refuse reimburse reject relate release rely remain remember remove renew renounce rent repel+ replace
-report represent request require rescue resemble resign resolve respond restart restore result retain retire return
-reveal review ride rise rule run save say schedule score see seek seem sell send separate serve set settle share
-ship shoot show shrink sign sing sink sit speak specialize spend sponsor spread stand star+ start state stay steal
-stop+ store strengthen strike struggle study submit+ succeed sue suffer suggest supervise supply support surrender
-survive take teach tell tend terminate testify think threaten train transform transport travel treat try turn
-undergo understand undertake underwrite unite unlock update upgrade use value vary verify violate visit vote walk
-want warn watch weaken wear weigh win withdraw witness work worsen worship write yield"""
+_VERBS = """abandon abolish accept accompany achieve acquire acquit+ adapt add address admit+ adopt advise affect
+agree aim allocate allow annex announce appear apply appoint approve argue arrest arrive ask assassinate assign
+assist assume attack attempt attend attract audit award ban+ base beat become begin believe belong besiege betray
+block borrow bring build bury buy calculate call capture carry catch cause celebrate chair change charge choose
+claim climb close coach collaborate collect colonize combine commission commit compete complete compose comprise
+conceal concern conduct configure confirm connect conquer consider consist construct contain continue contribute
+control+ convert convict cook cost cover create criticize cross damage deal decide declare decline decrease defeat
+defend define deliver demolish demonstrate demote deny depart depend depict deploy derive describe deserve design
+destroy determine develop die direct disable disappear discourage discover discuss dismiss display dissolve divide
+dominate donate draw drink drive drop+ earn eat edit elect eliminate emerge employ enable encourage encrypt end
+endanger enjoy enter escape establish evaluate exceed exclude execute exist expand expect experience explain explore
+export express extend face fail fall fear feature feel fight file fill film find finish fit+ flee fly focus follow
+forbid force forget form found function fund gain generate get give go govern graduate grant grow handle happen hate
+head help hire hold host identify illustrate impact import imprison improve include incorporate increase indemnify
+indicate influence inform inherit inspire install introduce invade invent invest investigate invite invoice involve
+join keep kill know lack last launch lay lead learn lease leave legalize lend lie limit live lock lose love lower
+maintain make manage manufacture mark marry mean measure meet mention mentor merge monitor move murder narrate need
+negotiate note notify obtain occupy occur+ offer open operate oppose orbit order organise organize originate outlive
+outrank outsell oversee overthrow own paint participate pass pay perform permit+ persuade pioneer place plan+ play
+portray possess practice praise precede predate predict prefer+ prepare present preserve prevent process produce
+prohibit promote propose protect prove provide publish purchase pursue raise range reach read rebuild receive
+recognize recommend record recover reduce refer+ refuse reimburse reject relate release rely remain remember remove
+renew renounce rent repel+ replace report represent request require rescue resemble resign resolve respond restart
+restore result retain retire return reveal review ride rise rule run save say schedule score see seek seem sell send
+separate serve set settle share ship shoot show shrink sign sing sink sit speak specialize spend sponsor spread
+stand star+ start state stay steal stop+ store strengthen strike struggle study submit+ succeed sue suffer suggest
+supervise supply support surrender survive take teach tell tend terminate testify think threaten train transform
+transport travel treat try turn undergo understand undertake underwrite unite unlock update upgrade use value vary
+verify violate visit vote walk want warn watch weaken wear weigh win withdraw witness work worsen worship write
+yield"""
 _IRREGULAR = """arise/arose/arisen beat/beat/beaten become/became/become begin/began/begun bring/brought/brought
 build/built/built buy/bought/bought catch/caught/caught choose/chose/chosen cost/cost/cost deal/dealt/dealt
 draw/drew/drawn drink/drank/drunk drive/drove/driven eat/ate/eaten fall/fell/fallen feel/felt/felt
-fight/fought/fought find/found/found flee/fled/fled fly/flew/flown forbid/forbade/forbidden get/got/gotten
-give/gave/given go/went/gone grow/grew/grown hold/held/held keep/kept/kept know/knew/known lay/laid/laid
-lead/led/led learn/learned/learned leave/left/left lend/lent/lent lie/lay/lain lose/lost/lost make/made/made
-mean/meant/meant meet/met/met outsell/outsold/outsold oversee/oversaw/overseen overthrow/overthrew/overthrown
-pay/paid/paid prove/proved/proven read/read/read rebuild/rebuilt/rebuilt ride/rode/ridden rise/rose/risen
-run/ran/run say/said/said see/saw/seen seek/sought/sought sell/sold/sold send/sent/sent set/set/set shoot/shot/shot
-show/showed/shown shrink/shrank/shrunk sing/sang/sung sink/sank/sunk sit/sat/sat speak/spoke/spoken
-spend/spent/spent spread/spread/spread stand/stood/stood steal/stole/stolen strike/struck/struck take/took/taken
-teach/taught/taught tell/told/told think/thought/thought undergo/underwent/undergone
-understand/understood/understood undertake/undertook/undertaken underwrite/underwrote/underwritten wear/wore/worn
-win/won/won withdraw/withdrew/withdrawn write/wrote/written"""
+fight/fought/fought find/found/found flee/fled/fled fly/flew/flown forbid/forbade/forbidden forget/forgot/forgotten
+get/got/gotten give/gave/given go/went/gone grow/grew/grown hold/held/held keep/kept/kept know/knew/known
+lay/laid/laid lead/led/led learn/learned/learned leave/left/left lend/lent/lent lie/lay/lain lose/lost/lost
+make/made/made mean/meant/meant meet/met/met outsell/outsold/outsold oversee/oversaw/overseen
+overthrow/overthrew/overthrown pay/paid/paid prove/proved/proven read/read/read rebuild/rebuilt/rebuilt
+ride/rode/ridden rise/rose/risen run/ran/run say/said/said see/saw/seen seek/sought/sought sell/sold/sold
+send/sent/sent set/set/set shoot/shot/shot show/showed/shown shrink/shrank/shrunk sing/sang/sung sink/sank/sunk
+sit/sat/sat speak/spoke/spoken spend/spent/spent spread/spread/spread stand/stood/stood steal/stole/stolen
+strike/struck/struck take/took/taken teach/taught/taught tell/told/told think/thought/thought
+undergo/underwent/undergone understand/understood/understood undertake/undertook/undertaken
+underwrite/underwrote/underwritten wear/wore/worn win/won/won withdraw/withdrew/withdrawn write/wrote/written"""
 # Forms that are more often something else: nouns, participles of other verbs, fixed phrases.
 _DOUBTFUL = frozenset("lay read set cost spread shot found felt mean like saw left".split())
 MOVES = frozenset("increase decrease rise fall grow shrink drop decline climb".split())
@@ -258,7 +259,8 @@ def _lexical(toks: tuple[Token, ...], first: int, at: int) -> MainVerb | None:
     if low in BASE_OF_THIRD:
         singular = pronoun in ("he", "she", "it") or (not pronoun and not _plural(head)) or subject[-1].is_capital
         return MainVerb(first, at, "third", BASE_OF_THIRD[low]) if singular and _complement(after) else None
-    plural = pronoun in ("they", "we", "i", "you") or (pronoun not in PRONOUNS and _plural(head))
+    noun = _plural(head) and (len(subject) == 1 or head not in BASE_OF_THIRD)  # not "takes place"
+    plural = pronoun in ("they", "we", "i", "you") or (pronoun not in PRONOUNS and noun)
     return MainVerb(first, at, "base", low) if plural and _complement(after) else None
 
 
@@ -375,7 +377,7 @@ consists of/is made up of|consist of/are made up of|composed of/made up of|const
 entirely/completely|completely/entirely|regarding/about|via/through|worldwide/around the world|
 for instance/for example|is referred to as/is called|are referred to as/are called|the majority of/most of|
 nowadays/today|additional/further|in the United States/in the US|throughout the world/around the world|
-wholly/entirely|especially/particularly|particularly/especially|immediately/at once|as well as/and also|
+wholly/entirely|especially/particularly|particularly/especially|immediately/at once|
 afterwards/later|toward/towards|towards/toward|refuses to/declines to|refused to/declined to|resides in/lives in|
 resided in/lived in|employees/staff members|at the same time/simultaneously|amongst/among|whilst/while|
 demonstrates/shows|commences/begins|terminates/ends|terminated/ended|obtains/gets|possesses/has|possess/have|
@@ -569,7 +571,7 @@ Ronald Rosa Rose Roy Russell Ruth Ryan Sally Samuel Sandra Sarah Scott Sean Shar
 Steve Steven Stuart Susan Sylvia Ted Teresa Theodore Thomas Tim Timothy Tom Tony Victor Victoria Vincent Walter
 Wayne Wilhelm William Zoe"""
 FIRST_NAMES = frozenset(_FIRST.split())
-_CAPS = r"[A-Z][a-z][\w&’'\-]*"
+_CAPS = r"[A-Z][a-z][\w\-]*(?:['’][A-Z]\w+)?"
 _SUFFIX = either(
     "University College Institute Company Corporation Corp Inc Ltd GmbH AG LLC Bank Records Studios Pictures Press "
     "Motors Airlines Industries Systems Group"

@@ -82,6 +82,8 @@ def _steady(text: str, q: Quantity, match: re.Match[str]) -> bool:
         return False
     if _converted_beside(text, q) or re.search(r"\b(?:not|never|no|without|cannot)\b|n['’]t\b", before):
         return False
+    if re.search(r"\b(?:when|whenever|if)\b[^,;]*$", before):  # what holds for two may not hold for six
+        return False
     if re.search(r"\bthe\s+$", before) and written.isalpha():  # "the two": already known which
         return False
     if q.kind == "count":
