@@ -12,11 +12,13 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from random import Random
 
 from detectors.errors import InputError
 from detectors.evidence import Passage, Sentence, Span
 from detectors.segment import segment
+from detectors.words import NEGATION
 
 from . import edits
 from . import english as en
@@ -106,13 +108,19 @@ class _Planter:
         self.used: set[tuple[InjectionKind, Place]] = set()
         self.tried: Counter[EditKind] = Counter()
 
+    @cached_property
+    def bridgeable(self) -> list[Place]:
+        """The few places that a bridge can be built for."""
+        return [place for place in self.places if _implied(self.corpus, place, Random(0))]
+
     def plant(self, kind: InjectionKind, contradicting: bool) -> Injection | None:
         make = {InjectionKind.SELF: _self, InjectionKind.PAIR: _pair, InjectionKind.CONDITIONAL: _conditional}[kind]
         edit_kinds = list(edits.CONTRADICTING if contradicting else edits.CONTROLS)
         self.rng.shuffle(edit_kinds)
         for edit_kind in sorted(edit_kinds, key=lambda k: self.tried[k]):
             self.tried[edit_kind] += 1
-            for place in self.rng.sample(self.places, min(len(self.places), MAX_TRIES)):
+            places = self.bridgeable if kind is InjectionKind.CONDITIONAL else self.places
+            for place in self.rng.sample(places, min(len(places), MAX_TRIES)):
                 injection = None if (kind, place) in self.used else make(self.corpus, place, edit_kind, self.rng)
                 if injection:
                     self.used.add((kind, place))
@@ -183,7 +191,9 @@ RULE = re.compile(
     r"(?P<verb>must|shall|can|will|are required to|have to|is required to|has to)\s(?!not\b|be\s(?:the|different)\b)"
 )
 SINGULAR_VERB = {"are required to": "is required to", "have to": "has to"}
-TWO_SIDED = re.compile(r"\b(?:but|while|whereas|although|though|because)\b|;")
+NOT_FOR_ALL = re.compile(
+    r"\b(?:but|while|whereas|although|though|because|the (?:most|least|only|first|last|\w+est))\b|;"
+)
 ABOUT_ALL = re.compile(r"\b(?:their|they|them|themselves|each|both|except|unless|only|equally|same|no|not)\b")
 
 
@@ -193,7 +203,7 @@ def _conditional(corpus: _Corpus, at: Place, kind: EditKind, rng: Random) -> Inj
     The edit's ``before`` is what the original says of X given the bridge; its ``after`` is planted.
     """
     original = corpus.sentences[at[0]][at[1]]
-    implied = _instance(original.text, rng) or _generalised(original.text, corpus.names, rng)
+    implied = _implied(corpus, at, rng)
     edit = _edited(implied[0], kind, rng, en.Names()) if implied else None
     if implied is None or edit is None or (implied[2] and implied[2] not in edit.after):
         return None
@@ -203,6 +213,11 @@ def _conditional(corpus: _Corpus, at: Place, kind: EditKind, rng: Random) -> Inj
     given = _span(bridging.id, bridging.text, 0, len(bridging.text))
     passages = _inserted(corpus.passages, [planted, bridging], rng)
     return Injection(InjectionKind.CONDITIONAL, edit, edit.contradicts, passages, original.span, b, given)
+
+
+def _implied(corpus: _Corpus, at: Place, rng: Random) -> tuple[str, str, str] | None:
+    text = corpus.sentences[at[0]][at[1]].text
+    return _instance(text, rng) or _generalised(text, corpus.names, rng)
 
 
 def _instance(text: str, rng: Random) -> tuple[str, str, str] | None:
@@ -230,7 +245,7 @@ def _generalised(text: str, names: en.Names, rng: Random) -> tuple[str, str, str
     "Brixley delivers within 30 days." -> "Every group A entry delivers within 30 days.", "Brixley is a group A entry."
     """
     verb, toks = en.main_verb(text), en.tokens(text)
-    if len(toks) > 30 or TWO_SIDED.search(text):
+    if len(toks) > 30 or NOT_FOR_ALL.search(text) or NEGATION.search(text) or toks[0].text in ("A", "An"):
         return None
     if verb is None or verb.first != 0 or verb.form == "base" or toks[verb.at].low in ("are", "were", "have"):
         return None
