@@ -284,6 +284,8 @@ PHRASES = en.opposites(en.PHRASE_ANTONYMS, "|")
 PHRASE = re.compile(r"\b(?:" + "|".join(sorted(PHRASES, key=len, reverse=True)) + r")\b")
 LINKS = en.BE | frozenset("become becomes became remain remains remained".split())
 DEGREES = frozenset("very highly extremely completely fully entirely now generally usually relatively totally".split())
+BASE_OF_PARTICIPLE = {p: b for b, p in en.PARTICIPLE.items()}
+FORMS = {"past": en.PAST, "participle": en.PARTICIPLE, "third": en.THIRD, "base": {b: b for b in en.PAST}}
 NO_INFINITIVE = frozenset("enable encourage permit prohibit".split())
 
 
@@ -338,31 +340,20 @@ def _verbs(text: str, toks: Sequence[Token], verb: en.MainVerb) -> Iterator[en.C
     if form == "aux":
         at += 1
         at += at < len(toks) and en.is_adverb(toks[at].low)
-        passive = at < len(toks) and toks[at].low == "been"
-        at += passive
+        at += at < len(toks) and toks[at].low == "been"
         if at + 1 >= len(toks):
             return
-        word = toks[at].low
-        form = "base" if base in en.MODALS else "participle"
-        base = word if form == "base" else next((b for b, p in en.PARTICIPLE.items() if p == word), "")
-        if base == "build" and not (passive or verb.base in en.BE):
-            return
-    elif base == "build":
+        form = "base" if verb.base in en.MODALS else "participle"
+        base = toks[at].low if form == "base" else BASE_OF_PARTICIPLE.get(toks[at].low, "")
+    needs = en.VERB_NEEDS.get(base, "")
+    if needs and not re.match(rf"\s*(?:{needs})\b", text[toks[at].end :]):
         return
-    after = text[toks[at].end :].lstrip()
-    needs = en.VERB_NEEDS.get(base)
-    if base not in VERBS or (needs and not re.match(rf"(?:{needs})\b", after)):
+    if base in ("include", "exclude") and form == "base":  # "Notable members include the …": a list, not a rule
         return
-    if base in NO_INFINITIVE and "to" in {t.low for t in toks[at : at + 8]}:
-        return
-    for other in VERBS[base]:
-        if other in en.PAST and not (other in NO_INFINITIVE and "to" in {t.low for t in toks[at : at + 8]}):
-            yield [(toks[at].start, toks[at].end, _inflected(other, form))]
-
-
-def _inflected(base: str, form: str) -> str:
-    table = {"past": en.PAST, "participle": en.PARTICIPLE, "third": en.THIRD}
-    return table[form][base] if form in table else base
+    governs = {"to", "from"} & {t.low for t in toks[at : at + 8]}  # "encourages them to", but "discourages them from"
+    for other in VERBS.get(base, ()):
+        if not (governs and {base, other} & NO_INFINITIVE):
+            yield [(toks[at].start, toks[at].end, FORMS[form][other])]
 
 
 def _degrees(toks: Sequence[Token], verb: en.MainVerb) -> Iterator[en.Changes]:
@@ -414,7 +405,9 @@ def _degrees(toks: Sequence[Token], verb: en.MainVerb) -> Iterator[en.Changes]:
             ):
                 continue
             if previous not in ("no", "not", "any", "even", "once") and following.low != "often":
-                yield from ([(toks[at].start, toks[at].end, new)] for new in COMPARATIVES[low])
+                fewer = low == "more" and en.is_plural(following.low)
+                news = ("fewer",) if fewer else COMPARATIVES[low]
+                yield from ([(toks[at].start, toks[at].end, new)] for new in news)
 
 
 def _phrases(text: str, toks: Sequence[Token], verb: en.MainVerb) -> Iterator[en.Changes]:
@@ -748,7 +741,6 @@ PASSIVE = re.compile(
 )
 _DID = en.either(" ".join(en.PAST.get(b, en.past(b)) for b in en.ASYMMETRIC))
 ACTIVE = re.compile(rf"^(?P<a>{_PARTY}) (?P<verb>{_DID}) (?P<b>{_PARTY})(?=\.$| in \d{{4}}\.$| on [^,]+\.$)")
-BASE_OF_PARTICIPLE = {p: b for b, p in en.PARTICIPLE.items()}
 DEPENDENT = re.compile(r"\b(?:his|her|its|their|himself|herself|itself|themselves|and|or|who|which|that)\b")
 
 

@@ -333,8 +333,8 @@ finite/infinite happy/unhappy religious/secular conservative/liberal optimistic/
 VERB_ANTONYMS = """accept/reject approve/reject allow/forbid permit/prohibit include/exclude increase/decrease
 gain/lose win/lose encourage/discourage strengthen/weaken improve/worsen import/export enable/disable buy/sell
 purchase/sell love/hate remember/forget expand/shrink raise/lower confirm/deny admit/deny attack/defend
-praise/criticize legalize/ban hire/dismiss arrive/depart lock/unlock attract/repel lend/borrow rise/fall
-grow/shrink promote/demote acquit/convict unite/divide protect/endanger reveal/conceal build/demolish"""
+praise/criticize legalize/ban hire/dismiss lock/unlock attract/repel lend/borrow rise/fall
+grow/shrink promote/demote acquit/convict unite/divide protect/endanger reveal/conceal"""
 SUPERLATIVES = """largest/smallest biggest/smallest highest/lowest tallest/shortest longest/shortest
 oldest/youngest oldest/newest best/worst strongest/weakest fastest/slowest richest/poorest deepest/shallowest
 heaviest/lightest most/least earliest/latest first/last northernmost/southernmost easternmost/westernmost
@@ -472,21 +472,18 @@ VERB_NEEDS = _table(
     r"""
 admit: that|to
 allow: the|an?|him|us|them|users|members|employees|customers|all|any
-arrive: in|at|on
 attack: the|[A-Z]
 attract: the|many
 borrow: \$?\d|money
-build: in|by|on|between|for|at
 buy: the|its|his|a|\d
 confirm: that|the
 decrease: the|its|by|from|to|in|with|as
 defend: the|[A-Z]
 deny: that
-depart: in|at|on
 divide: the (?:country|nation|party|people|continent)
 enable: the|by
 encourage: the|its|their|it
-exclude: (?!from)\w+
+exclude: the|all|both
 expand: the|its|by|from|to \d|rapidly
 fall: by|to \$?\d|from \$?\d|sharply|rapidly
 forbid: the|an?|him|us|them|users|members|employees|customers|all|any
@@ -494,7 +491,7 @@ gain: the|its|his|control|support|\d
 grow: by|rapidly|steadily|from \d|to \$?\d
 hire: the|[A-Z]|by
 improve: the|its|their|his|in|by|after
-include: (?!in|as)\w+
+include: the|all|both
 increase: the|its|by|from|to|in|with|rapidly|as
 lend: \$?\d|money
 lose: WON

@@ -158,7 +158,7 @@ def _in_its_bound(text: str, q: Quantity, match: re.Match[str], new: tuple[str, 
     bound = BOUND.search(text[: q.start])
     if not bound or RULE.search(text) or re.findall(r"\w+", text.lower())[0] in en.PAST:  # a command
         return start, end, new[0]
-    if not bound["soft"] or match["high"]:
+    if not bound["soft"] or match["high"] or re.search(r"\bcan\b", text):  # "more than 5 can" leaves 3 open
         return None
     lower_bound = re.match(r"at least|no fewer|no less|more|over", bound["soft"], re.I)
     if bool(lower_bound) == (new[1] > 1):  # beyond the bound is where the clash is
