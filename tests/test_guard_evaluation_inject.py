@@ -88,7 +88,7 @@ REFUSED = [
     (K.ANTONYM, "The project is open source and on a public site."),
     (K.ANTONYM, "The singer was raised in a village by the sea."),
     (K.ANTONYM, "The valve is not open at the end of the day."),
-    (K.ANTONYM, "The gate can be open on most of the days."),
+    (K.ANTONYM, "The drug can weaken the bones of the patients."),
     (K.ANTONYM, "The firm operates both public and private schools."),
     (K.ROLE_SWAP, "Anna Berg married Jonas Holt in the town."),
     (K.ROLE_SWAP, "Acme acquired all of the shares in the firm."),

@@ -294,6 +294,8 @@ def _antonyms(text: str, rng: Random) -> Iterator[en.Changes]:
     if verb is None or NEGATION.search(text) or en.FREQUENCY & {t.low for t in toks}:
         return
     first = toks[verb.first].low
+    if toks[verb.at].low == "can":  # what can be open can also be closed
+        return
     if first in ("there", "symptoms") or first[0].isdigit() or re.match(r"A total\b", text):
         return
     if not _definite(toks[verb.first : verb.at]) and first not in ("a", "an", "this"):
