@@ -36,49 +36,68 @@ SUBORDINATORS = frozenset(
     "than unless until once to so but or nor and".split()
 )
 EXISTENTIAL = frozenset("some many several few various certain other another one most numerous".split())
+<<<<<<< HEAD
 QUANTIFIED = EXISTENTIAL | frozenset("each every all both no none neither either any half nobody nothing only".split())
 FREQUENCY = frozenset(
     "often sometimes occasionally frequently partly partially mostly mainly largely rarely typically usually generally".split()
+=======
+QUANTIFIED = EXISTENTIAL | frozenset(
+    "each every all both no none neither either any half only anyone anybody everyone everybody someone somebody "
+    "nobody everything anything something nothing".split()
+)
+FREQUENCY = frozenset(
+    "often sometimes occasionally frequently partly partially mostly mainly largely rarely typically usually "
+    "generally".split()
+>>>>>>> inject
 )
 
-_VERBS = """abandon abolish accept accompany achieve acquire adapt add address adopt advise affect agree aim allow
-announce appear apply appoint approve argue arrest arrive ask assist assume attack attempt attend attract award base
-become begin believe belong block borrow bring build bury buy call capture carry catch cause celebrate change charge
-choose claim climb close collaborate collect combine commission commit compete complete compose comprise concern
-conduct connect conquer consider consist construct contain continue contribute control+ convert cook cost cover create
-cross damage deal decide declare defeat defend define deliver demonstrate deny depend depict derive describe deserve
-design destroy determine develop die direct disappear discover discuss display dissolve divide dominate donate draw
-drink drive earn eat edit elect eliminate emerge employ enable encourage end enjoy enter escape establish exceed exist
-expand expect experience explain explore export express extend face fail fall fear feature feel fight file fill film
-find finish fit+ flee fly focus follow forbid force form found function gain generate get give go govern graduate grant
-grow happen hate help hire hold host identify illustrate impact import improve include incorporate increase indicate
-influence inform inherit inspire install introduce invade invent invest investigate invite involve join keep kill know
-lack last launch lay lead learn leave lend lie limit live lose love maintain make manage manufacture mark marry mean
-measure meet mention merge move murder narrate need negotiate note obtain occupy occur offer open operate oppose order
-organize organise orbit originate oversee own paint participate pass pay perform permit+ persuade pioneer place play
-plan+ portray possess practice precede predict prefer+ prepare present preserve prevent produce prohibit promote
-propose protect prove provide publish purchase pursue raise range reach read receive recognize recommend record recover
-reduce refer+ refuse reject relate release rely remain remember remove renew renounce replace report represent request
-require resemble resign resolve respond result retain retire return reveal ride rise rule run save say score see seek
-seem sell send separate serve set settle share shoot show sign sing sink sit speak specialize spend sponsor spread stand
-star+ start state stay steal stop+ strengthen strike struggle study submit+ succeed suffer suggest sue supervise supply
-support surrender survive take teach tell tend terminate testify think threaten transform transport travel treat try
-turn undergo understand undertake use value vary violate visit vote walk want warn watch weaken wear weigh win withdraw
-witness work worship write yield"""
-_IRREGULAR = """arise/arose/arisen become/became/become begin/began/begun bring/brought/brought build/built/built
-buy/bought/bought catch/caught/caught choose/chose/chosen cost/cost/cost deal/dealt/dealt draw/drew/drawn
-drink/drank/drunk drive/drove/driven eat/ate/eaten fall/fell/fallen feel/felt/felt fight/fought/fought find/found/found
-flee/fled/fled fly/flew/flown forbid/forbade/forbidden get/got/gotten give/gave/given go/went/gone grow/grew/grown
-hold/held/held keep/kept/kept know/knew/known lay/laid/laid lead/led/led learn/learned/learned leave/left/left
-lend/lent/lent lie/lay/lain lose/lost/lost make/made/made mean/meant/meant meet/met/met oversee/oversaw/overseen
-pay/paid/paid prove/proved/proven read/read/read ride/rode/ridden rise/rose/risen run/ran/run say/said/said
-see/saw/seen seek/sought/sought sell/sold/sold send/sent/sent set/set/set shoot/shot/shot show/showed/shown
-sing/sang/sung sink/sank/sunk sit/sat/sat speak/spoke/spoken spend/spent/spent spread/spread/spread stand/stood/stood
-steal/stole/stolen strike/struck/struck take/took/taken teach/taught/taught tell/told/told think/thought/thought
-undergo/underwent/undergone understand/understood/understood undertake/undertook/undertaken wear/wore/worn
-win/won/won withdraw/withdrew/withdrawn write/wrote/written"""
+_VERBS = """abandon abolish accept accompany achieve acquire acquit+ adapt add address admit+ adopt advise affect
+agree aim allocate allow annex announce appear apply appoint approve argue arrest arrive ask assassinate assign
+assist assume attack attempt attend attract audit award ban+ base beat become begin believe belong besiege betray
+block borrow bring build bury buy calculate call capture carry catch cause celebrate chair change charge choose
+claim climb close coach collaborate collect colonize combine commission commit compete complete compose comprise
+conceal concern conduct configure confirm connect conquer consider consist construct contain continue contribute
+control+ convert convict cook cost cover create criticize cross damage deal decide declare decline decrease defeat
+defend define deliver demolish demonstrate demote deny depart depend depict deploy derive describe deserve design
+destroy determine develop die direct disable disappear discourage discover discuss dismiss display dissolve divide
+dominate donate draw drink drive drop+ earn eat edit elect eliminate emerge employ enable encourage encrypt end
+endanger enjoy enter escape establish evaluate exceed exclude execute exist expand expect experience explain explore
+export express extend face fail fall fear feature feel fight file fill film find finish fit+ flee fly focus follow
+forbid force forget form found function fund gain generate get give go govern graduate grant grow handle happen hate
+head help hire hold host identify illustrate impact import imprison improve include incorporate increase indemnify
+indicate influence inform inherit inspire install introduce invade invent invest investigate invite invoice involve
+join keep kill know lack last launch lay lead learn lease leave legalize lend lie limit live lock lose love lower
+maintain make manage manufacture mark marry mean measure meet mention mentor merge monitor move murder narrate need
+negotiate note notify obtain occupy occur+ offer open operate oppose orbit order organise organize originate outlive
+outrank outsell oversee overthrow own paint participate pass pay perform permit+ persuade pioneer place plan+ play
+portray possess practice praise precede predate predict prefer+ prepare present preserve prevent process produce
+prohibit promote propose protect prove provide publish purchase pursue raise range reach read rebuild receive
+recognize recommend record recover reduce refer+ refuse reimburse reject relate release rely remain remember remove
+renew renounce rent repel+ replace report represent request require rescue resemble resign resolve respond restart
+restore result retain retire return reveal review ride rise rule run save say schedule score see seek seem sell send
+separate serve set settle share ship shoot show shrink sign sing sink sit speak specialize spend sponsor spread
+stand star+ start state stay steal stop+ store strengthen strike struggle study submit+ succeed sue suffer suggest
+supervise supply support surrender survive take teach tell tend terminate testify think threaten train transform
+transport travel treat try turn undergo understand undertake underwrite unite unlock update upgrade use value vary
+verify violate visit vote walk want warn watch weaken wear weigh win withdraw witness work worsen worship write
+yield"""
+_IRREGULAR = """arise/arose/arisen beat/beat/beaten become/became/become begin/began/begun bring/brought/brought
+build/built/built buy/bought/bought catch/caught/caught choose/chose/chosen cost/cost/cost deal/dealt/dealt
+draw/drew/drawn drink/drank/drunk drive/drove/driven eat/ate/eaten fall/fell/fallen feel/felt/felt
+fight/fought/fought find/found/found flee/fled/fled fly/flew/flown forbid/forbade/forbidden forget/forgot/forgotten
+get/got/gotten give/gave/given go/went/gone grow/grew/grown hold/held/held keep/kept/kept know/knew/known
+lay/laid/laid lead/led/led learn/learned/learned leave/left/left lend/lent/lent lie/lay/lain lose/lost/lost
+make/made/made mean/meant/meant meet/met/met outsell/outsold/outsold oversee/oversaw/overseen
+overthrow/overthrew/overthrown pay/paid/paid prove/proved/proven read/read/read rebuild/rebuilt/rebuilt
+ride/rode/ridden rise/rose/risen run/ran/run say/said/said see/saw/seen seek/sought/sought sell/sold/sold
+send/sent/sent set/set/set shoot/shot/shot show/showed/shown shrink/shrank/shrunk sing/sang/sung sink/sank/sunk
+sit/sat/sat speak/spoke/spoken spend/spent/spent spread/spread/spread stand/stood/stood steal/stole/stolen
+strike/struck/struck take/took/taken teach/taught/taught tell/told/told think/thought/thought
+undergo/underwent/undergone understand/understood/understood undertake/undertook/undertaken
+underwrite/underwrote/underwritten wear/wore/worn win/won/won withdraw/withdrew/withdrawn write/wrote/written"""
 # Forms that are more often something else: nouns, participles of other verbs, fixed phrases.
 _DOUBTFUL = frozenset("lay read set cost spread shot found felt mean like saw left".split())
+MOVES = frozenset("increase decrease rise fall grow shrink drop decline climb".split())
 PARTICIPLES_ONLY = frozenset("born bred been done shown seen given known taken".split())
 
 
@@ -114,6 +133,15 @@ BASE_OF_THIRD = {t: b for b, t in THIRD.items()}
 PARTICIPLES = frozenset(PARTICIPLE.values()) | PARTICIPLES_ONLY
 
 
+def either(words: str) -> str:
+    """A pattern of one of the words.
+
+    >>> either("led won")
+    '(?:led|won)'
+    """
+    return f"(?:{'|'.join(words.split())})"
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """A word or a sign.  ``text == sentence[start:end]``; ``low`` is lower-cased."""
@@ -134,10 +162,8 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class MainVerb:
-    """The finite verb of the main clause: ``tokens[at]``, its subject ``tokens[first:at]``.
-
-    ``form`` is ``aux`` (be, have, a modal), ``past``, ``third`` or ``base``; ``base`` is the verb's base form.
-    """
+    """The finite verb of the main clause: ``tokens[at]``, its subject ``tokens[first:at]``. ``form`` is ``aux``
+    (be, have, a modal), ``past``, ``third`` or ``base``; ``base`` is the verb's base form."""
 
     first: int
     at: int
@@ -232,28 +258,33 @@ def _lexical(toks: tuple[Token, ...], first: int, at: int) -> MainVerb | None:
     if pronoun not in PRONOUNS and _aux_follows(toks, at):
         return None
     if low in BASE_OF_PAST:
-        if pronoun in PRONOUNS or (after.low != "by" and _complement(after)):
+        by = after.low == "by" and BASE_OF_PAST[low] not in MOVES  # "the method used by X is"
+        if pronoun in PRONOUNS or (not by and _complement(after)):
             return MainVerb(first, at, "past", BASE_OF_PAST[low])
         return None
     if low in BASE_OF_THIRD:
         singular = pronoun in ("he", "she", "it") or (not pronoun and not _plural(head)) or subject[-1].is_capital
         return MainVerb(first, at, "third", BASE_OF_THIRD[low]) if singular and _complement(after) else None
-    plural = pronoun in ("they", "we", "i", "you") or (pronoun not in PRONOUNS and _plural(head))
+    noun = _plural(head) and (len(subject) == 1 or head not in BASE_OF_THIRD)  # not "takes place"
+    plural = pronoun in ("they", "we", "i", "you") or (pronoun not in PRONOUNS and noun)
     return MainVerb(first, at, "base", low) if plural and _complement(after) else None
 
 
 def _aux_follows(toks: tuple[Token, ...], at: int) -> bool:
     for tok in toks[at + 1 : at + 12]:
-        if tok.low in AUXILIARIES | UNSURE:
+        if tok.low in AUXILIARIES | UNSURE and not tok.is_capital:  # the month of May
             return True
         if not tok.is_word or tok.low in ("and", "but", "that", "which", "who", "because", "when", "while", "where"):
             return False
     return False
 
 
+COMPLEMENT = frozenset("that all over north south east west northeast northwest southeast southwest".split())
+
+
 def _complement(after: Token) -> bool:
     """Whether a word can follow a verb, and hardly the noun that the verb form might be."""
-    known = DETERMINERS | POSSESSIVES | PREPOSITIONS | OBJECTS | PRONOUNS | SPELLED.keys() | {"that", "all", "over"}
+    known = DETERMINERS | POSSESSIVES | PREPOSITIONS | OBJECTS | PRONOUNS | SPELLED.keys() | COMPLEMENT
     return after.low in known or after.text[0].isdigit() or after.is_capital or is_adverb(after.low)
 
 
@@ -274,7 +305,12 @@ def capitalised(text: str) -> str:
 
 def article_for(word: str) -> str:
     """The indefinite article before a word of the lists below."""
-    return "an" if word[:1].lower() in "aeiou" and not word.startswith(("uni", "use", "one", "eu")) else "a"
+    return (
+        "an"
+        if word[:1].lower() in "aeiou"
+        and not word.startswith(("univers", "unique", "unit", "unif", "use", "one", "eu"))
+        else "a"
+    )
 
 
 # Antonyms of "is X" and "is a(n) X"; contraries and complements of one scale.
@@ -282,34 +318,33 @@ PREDICATE_ANTONYMS = """mandatory/optional required/optional compulsory/voluntar
 legal/illegal lawful/unlawful valid/invalid available/unavailable possible/impossible complete/incomplete
 correct/incorrect true/false safe/unsafe dangerous/harmless stable/unstable reliable/unreliable
 successful/unsuccessful accurate/inaccurate visible/invisible reversible/irreversible refundable/non-refundable
-taxable/tax-exempt renewable/non-renewable transferable/non-transferable encrypted/unencrypted
-permanent/temporary public/private internal/external domestic/foreign open/closed empty/full wet/dry hot/cold
-warm/cool rich/poor wealthy/poor young/old tall/short narrow/wide shallow/deep thick/thin heavy/light
-large/small huge/tiny big/small fast/slow quick/slow high/low strong/weak loud/quiet easy/difficult
-simple/complex cheap/expensive inexpensive/costly rare/common popular/unpopular famous/unknown
-important/unimportant necessary/unnecessary essential/unnecessary relevant/irrelevant significant/insignificant
-useful/useless effective/ineffective efficient/inefficient similar/dissimilar identical/different alive/dead
-healthy/unhealthy guilty/innocent friendly/hostile positive/negative male/female vertical/horizontal
-northern/southern eastern/western urban/rural natural/artificial solid/liquid fertile/infertile
-aware/unaware able/unable willing/unwilling eligible/ineligible clear/unclear present/absent allowed/forbidden
-permitted/prohibited included/excluded approved/rejected accepted/rejected supported/unsupported
-restricted/unrestricted unlimited/limited armed/unarmed inhabited/uninhabited insured/uninsured salaried/unpaid
-synchronous/asynchronous manual/automatic read-only/writable online/offline poisonous/edible
-carnivorous/herbivorous nocturnal/diurnal democratic/undemocratic fictional/real
-literate/illiterate mortal/immortal sufficient/insufficient adequate/inadequate acceptable/unacceptable
-appropriate/inappropriate suitable/unsuitable compatible/incompatible profitable/unprofitable
-accessible/inaccessible flammable/non-flammable toxic/non-toxic linear/nonlinear finite/infinite happy/unhappy
-religious/secular conservative/liberal optimistic/pessimistic"""
+taxable/tax-exempt renewable/non-renewable transferable/non-transferable encrypted/unencrypted permanent/temporary
+public/private internal/external domestic/foreign open/closed empty/full wet/dry hot/cold warm/cool rich/poor
+wealthy/poor young/old tall/short narrow/wide shallow/deep thick/thin heavy/light large/small huge/tiny big/small
+fast/slow quick/slow high/low strong/weak loud/quiet easy/difficult simple/complex cheap/expensive
+inexpensive/costly rare/common popular/unpopular famous/unknown important/unimportant necessary/unnecessary
+essential/unnecessary relevant/irrelevant significant/insignificant useful/useless effective/ineffective
+efficient/inefficient similar/dissimilar identical/different alive/dead healthy/unhealthy guilty/innocent
+friendly/hostile positive/negative male/female vertical/horizontal northern/southern eastern/western urban/rural
+natural/artificial solid/liquid fertile/infertile aware/unaware able/unable willing/unwilling eligible/ineligible
+clear/unclear present/absent allowed/forbidden permitted/prohibited included/excluded approved/rejected
+accepted/rejected supported/unsupported restricted/unrestricted unlimited/limited armed/unarmed
+inhabited/uninhabited insured/uninsured salaried/unpaid synchronous/asynchronous manual/automatic
+read-only/writable online/offline poisonous/edible carnivorous/herbivorous nocturnal/diurnal
+democratic/undemocratic fictional/real literate/illiterate mortal/immortal sufficient/insufficient
+adequate/inadequate acceptable/unacceptable appropriate/inappropriate suitable/unsuitable compatible/incompatible
+profitable/unprofitable accessible/inaccessible flammable/non-flammable toxic/non-toxic linear/nonlinear
+finite/infinite happy/unhappy religious/secular conservative/liberal optimistic/pessimistic"""
 # Verbs, by their base forms; `VERB_NEEDS` says what must follow where the verb has other senses.
 VERB_ANTONYMS = """accept/reject approve/reject allow/forbid permit/prohibit include/exclude increase/decrease
 gain/lose win/lose encourage/discourage strengthen/weaken improve/worsen import/export enable/disable buy/sell
 purchase/sell love/hate remember/forget expand/shrink raise/lower confirm/deny admit/deny attack/defend
-praise/criticize legalize/ban hire/dismiss arrive/depart lock/unlock attract/repel lend/borrow rise/fall
-grow/shrink promote/demote acquit/convict unite/divide protect/endanger reveal/conceal build/demolish"""
-SUPERLATIVES = """largest/smallest biggest/smallest highest/lowest tallest/shortest longest/shortest oldest/youngest
-oldest/newest best/worst strongest/weakest fastest/slowest richest/poorest deepest/shallowest heaviest/lightest
-most/least earliest/latest first/last northernmost/southernmost easternmost/westernmost hottest/coldest
-wettest/driest widest/narrowest busiest/quietest brightest/faintest"""
+praise/criticize legalize/ban hire/dismiss lock/unlock attract/repel lend/borrow rise/fall
+grow/shrink promote/demote acquit/convict unite/divide protect/endanger reveal/conceal"""
+SUPERLATIVES = """largest/smallest biggest/smallest highest/lowest tallest/shortest longest/shortest
+oldest/youngest oldest/newest best/worst strongest/weakest fastest/slowest richest/poorest deepest/shallowest
+heaviest/lightest most/least earliest/latest first/last northernmost/southernmost easternmost/westernmost
+hottest/coldest wettest/driest widest/narrowest busiest/quietest brightest/faintest"""
 COMPARATIVES = """larger/smaller bigger/smaller higher/lower taller/shorter longer/shorter older/younger
 better/worse stronger/weaker faster/slower richer/poorer deeper/shallower heavier/lighter more/less
 greater/smaller earlier/later warmer/colder hotter/colder wider/narrower brighter/fainter"""
@@ -333,78 +368,165 @@ married/unmarried relevant/irrelevant mortal/immortal"""
 
 # Same sense and same grammar; an entry of `BEFORE_NUMBERS` only where a number follows.
 _SYNONYMS = """in order to/to|due to/because of|prior to/before|located in/situated in|situated in/located in|
-also known as/also called|began to/started to|started to/began to|begins with/starts with|began in/started in|purchased/bought|
-numerous/many|a number of/several|took place/happened|takes place/happens|occurred/happened|attempted to/tried to|
-attempts to/tries to|attempt to/try to|assisted/helped|assists/helps|utilize/use|utilizes/uses|utilized/used|utilizing/using|
-therefore/thus|thus/therefore|as a result of/because of|despite/in spite of|in spite of/despite|is able to/can|are able to/can|
-roughly/about|approximately/about|around/about|about/approximately|nearly/almost|almost/nearly|often/frequently|
-frequently/often|rarely/seldom|usually/normally|primarily/mainly|mainly/primarily|initially/at first|subsequently/later|
-currently/at present|entire/whole|renowned for/famous for|well known for/famous for|famous for/well known for|
-annually/every year|each year/every year|every year/each year|permitted to/allowed to|mandatory/compulsory|compulsory/mandatory|
-automobile/car|automobiles/cars|physician/doctor|physicians/doctors|attorney/lawyer|attorneys/lawyers|movie/film|movies/films|
-film/movie|films/movies|although/though|assistance/help|in the vicinity of/near|passed away/died|consists of/is made up of|
-consist of/are made up of|composed of/made up of|constructed/built|wealthy/rich|entirely/completely|completely/entirely|
-regarding/about|via/through|worldwide/around the world|for instance/for example|is referred to as/is called|
-are referred to as/are called|the majority of/most of|nowadays/today|additional/further|in the United States/in the US|
-throughout the world/around the world|wholly/entirely|especially/particularly|particularly/especially|immediately/at once|
-as well as/and also|afterwards/later|toward/towards|towards/toward|
-refuses to/declines to|refused to/declined to|resides in/lives in|
-resided in/lived in|employees/staff members|at the same time/simultaneously|
-amongst/among|whilst/while|demonstrates/shows|commences/begins|terminates/ends|terminated/ended|
-obtains/gets|possesses/has|possess/have|begins/starts|error/mistake|errors/mistakes|sufficient/enough|
-vast/huge|enormous/huge|ill/sick|difficult/hard|rapidly/quickly|quickly/rapidly|swiftly/quickly|largest/biggest|
-biggest/largest|in the course of/during|on account of/because of|in addition to/besides|with the exception of/except for"""
+also known as/also called|began to/started to|started to/began to|begins with/starts with|began in/started in|
+purchased/bought|numerous/many|a number of/several|took place/happened|takes place/happens|occurred/happened|
+attempted to/tried to|attempts to/tries to|attempt to/try to|assisted/helped|assists/helps|utilize/use|
+utilizes/uses|utilized/used|utilizing/using|therefore/thus|thus/therefore|as a result of/because of|
+despite/in spite of|in spite of/despite|is able to/can|are able to/can|roughly/about|approximately/about|
+around/about|about/approximately|nearly/almost|almost/nearly|often/frequently|frequently/often|rarely/seldom|
+usually/normally|primarily/mainly|mainly/primarily|initially/at first|subsequently/later|currently/at present|
+entire/whole|renowned for/famous for|well known for/famous for|famous for/well known for|annually/every year|
+each year/every year|every year/each year|permitted to/allowed to|mandatory/compulsory|compulsory/mandatory|
+automobile/car|automobiles/cars|physician/doctor|physicians/doctors|attorney/lawyer|attorneys/lawyers|movie/film|
+movies/films|film/movie|films/movies|although/though|assistance/help|in the vicinity of/near|passed away/died|
+consists of/is made up of|consist of/are made up of|composed of/made up of|constructed/built|wealthy/rich|
+entirely/completely|completely/entirely|regarding/about|via/through|worldwide/around the world|
+for instance/for example|is referred to as/is called|are referred to as/are called|the majority of/most of|
+nowadays/today|additional/further|in the United States/in the US|throughout the world/around the world|
+wholly/entirely|especially/particularly|particularly/especially|immediately/at once|
+afterwards/later|toward/towards|towards/toward|refuses to/declines to|refused to/declined to|resides in/lives in|
+resided in/lived in|employees/staff members|at the same time/simultaneously|amongst/among|whilst/while|
+demonstrates/shows|commences/begins|terminates/ends|terminated/ended|obtains/gets|possesses/has|possess/have|
+begins/starts|error/mistake|errors/mistakes|sufficient/enough|vast/huge|enormous/huge|ill/sick|difficult/hard|
+rapidly/quickly|quickly/rapidly|swiftly/quickly|largest/biggest|biggest/largest|in the course of/during|
+on account of/because of|in addition to/besides|with the exception of/except for"""
 SYNONYMS = {one.strip(): two for one, _, two in (pair.partition("/") for pair in _SYNONYMS.split("|"))}
 BEFORE_NUMBERS = frozenset("about around roughly approximately nearly almost".split())
+
+
+def _table(text: str) -> dict[str, str]:
+    """Read lines of "word: pattern"."""
+    return dict(line.split(": ", 1) for line in text.strip().splitlines())
+
+
 # What may not follow an adjective for it to have the sense of its antonym: fixed phrases, other senses.
-BLOCKED_AFTER = {
-    "open": r"source|access|to (?:interpretation|debate|question)|market|cluster|air|book|ended",
-    "closed": r"by|in|down|off|under|after|for|with|circuit", "high": r"school|court|commissioner|priest|profile|quality",
-    "short": r"for|story|stories|film|of|time|lived", "public": r"domain|school|relations", "real": r"estate|time|number",
-    "large": r"and small|enough|intestine", "light": r"\w+ (?:brown|blue|green)|brown|blue|green|gr[ae]y|on|rail|novel|years?|bulb",
-    "common": r"to|law|name|ancestor|knowledge|practice|sense", "limited": r"to|by|edition|company|liability|series",
-    "restricted": r"to|by", "permitted": r"to", "prohibited": r"from", "allowed": r"for|by", "included": r"in|as|by|on|with|among",
-    "excluded": r"from|by", "present": r"day|at|when|during", "supported": r"by", "native": r".", "true": r"to|that|north|name|story|love|of",
-    "old": r"english|age|testament|school|man|woman|town|world|enough", "young": r"adult|people|man|woman|enough|offender",
-    "clear": r"of|cut|that", "poor": r"in|quality|law", "rich": r"in|source", "male": r"and", "female": r"and", "certain": r".",
-    "low": r"german|key|pressure", "strong": r"enough|force|interaction", "complete": r"with|list|works", "cold": r"war|blooded",
-    "hot": r"dog|spring|springs", "big": r"brother|data|bang|band|enough|break", "small": r"intestine|business|enough|number|claims",
-    "natural": r"number|numbers|gas|history|resource|selection|law|science", "solid": r"state", "conservative": r"party|estimate",
-    "liberal": r"party|arts|democrat|democrats", "armed": r"forces|with|conflict", "able": r"to be", "divided": r"into|by|in|between|among",
-    "famous": r"for|as", "simple": r"to|past|majority", "expensive": r"to", "identical": r"twin|twins", "different": r"from|types|ways",
-    "foreign": r"policy|minister|affairs", "internal": r"combustion", "popular": r"among|culture|with|music|vote", "wide": r"range|variety",
-    "heavy": r"metal|rail|with|duty", "religious": r"studies|order", "deep": r"sea|south|enough", "required": r"to|by|for|in",
-    "effective": r"from|on|as|in (?:19|20)|january|february|march|april|may|june|july|august|september|october|november|december",
-    "positive": r"number|integer|for", "negative": r"number|integer|for", "important": r"to note", "active": r"in|at|until|from|as|during",
-    "accepted": r"by|as|into|to|in|that|for", "rejected": r"by|as|in|for", "approved": r"by|in|for|on|as", "fast": r"food",
-    "tall": r"tale|and", "dead": r"sea", "essential": r"oil|oils|amino", "early": r".", "independent": r".", "warm": r"and", "wet": r"and",
-}  # fmt: skip
-_PRIZES = "game|match|war|battle|election|title|championship|cup|final|race|trophy|award|prize|case|bid|vote|series|tournament"
-WON = rf"(?:the|his|her|their|its|an?) (?:[\w'’\-]+ ){{0,4}}?(?:{_PRIZES})s?"
+BLOCKED_AFTER = _table(r"""
+able: to be
+accepted: by|as|into|to|in|that|for
+active: in|at|until|from|as|during
+allowed: for|by
+approved: by|in|for|on|as
+armed: forces|with|conflict
+big: brother|data|bang|band|enough|break
+clear: of|cut|that
+closed: by|in|down|off|under|after|for|with|circuit
+cold: war|blooded
+common: to|law|name|ancestor|knowledge|practice|sense
+complete: with|list|works
+conservative: party|estimate
+dead: sea
+deep: sea|south|enough
+different: from|types|ways
+effective: from|on|as|in (?:19|20)|january|february|march|april|may|june|july|august|september|october|november|december
+essential: oil|oils|amino
+excluded: from|by
+expensive: to
+famous: for|as
+fast: food
+female: and
+foreign: policy|minister|affairs
+heavy: metal|rail|with|duty
+high: school|court|commissioner|priest|profile|quality
+hot: dog|spring|springs
+identical: twin|twins
+important: to note
+included: in|as|by|on|with|among
+internal: combustion
+large: and small|enough|intestine
+liberal: party|arts|democrat|democrats
+light: \w+ (?:brown|blue|green)|brown|blue|green|gr[ae]y|on|rail|novel|years?|bulb
+limited: to|by|edition|company|liability|series
+low: german|key|pressure
+male: and
+natural: number|numbers|gas|history|resource|selection|law|science
+negative: number|integer|for
+old: english|age|testament|school|man|woman|town|world|enough
+open: source|access|to (?:interpretation|debate|question)|market|cluster|air|book|ended
+permitted: to
+poor: in|quality|law
+popular: among|culture|with|music|vote
+positive: number|integer|for
+present: day|at|when|during
+prohibited: from
+public: domain|school|relations
+real: estate|time|number
+rejected: by|as|in|for
+religious: studies|order
+required: to|by|for|in
+restricted: to|by
+rich: in|source
+short: for|story|stories|film|of|time|lived
+simple: to|past|majority
+small: intestine|business|enough|number|claims
+solid: state
+strong: enough|force|interaction
+supported: by
+tall: tale|and
+true: to|that|north|name|story|love|of
+warm: and
+wet: and
+wide: range|variety
+young: adult|people|man|woman|enough|offender
+""")
+_PRIZES = either(
+    "game match war battle election title championship cup final race trophy award prize case bid vote series "
+    "tournament"
+)
+WON = rf"(?:the|his|her|their|its|an?) (?:[\w'’\-]+ ){{0,4}}?{_PRIZES}s?"
 # What must follow a verb for it to have the sense of its antonym.
-VERB_NEEDS = {
-    "win": WON, "allow": r"the|him|us|them|users|members|employees|customers|all|any|an?", "lose": WON, "forbid": r"the|him|us|them|users|members|employees|customers|all|any|an?", "rise": r"by|to|from|in \d|sharply|rapidly",
-    "fall": r"by|to \$?\d|from \$?\d|sharply|rapidly", "grow": r"by|rapidly|steadily|from \d|to \$?\d", "raise": r"the|its",
-    "gain": r"the|its|his|control|support|\d", "increase": r"the|its|by|from|to|in|with|rapidly|as", "decrease": r"the|its|by|from|to|in|with|as",
-    "expand": r"the|its|by|from|to \d|rapidly", "shrink": r"the|by|from|to", "build": r"in|by|on|between|for|at", "buy": r"the|its|his|a|\d",
-    "sell": r"the|its|his|a", "purchase": r"the|its|his|a", "admit": r"that|to", "attack": r"the|[A-Z]", "defend": r"the|[A-Z]",
-    "improve": r"the|its|their|his|in|by|after", "unite": r"the", "divide": r"the (?:country|nation|party|people|continent)",
-    "enable": r"the|by", "promote": r"to|him|her", "strengthen": r"the|its|their|his", "encourage": r"the|its|their|it", "lower": r"the",
-    "arrive": r"in|at|on", "depart": r"in|at|on", "protect": r"the", "attract": r"the|many", "lend": r"\$?\d|money", "borrow": r"\$?\d|money",
-    "deny": r"that", "confirm": r"that|the", "include": r"(?!in|as)\w+", "exclude": r"(?!from)\w+", "hire": r"the|[A-Z]|by",
-}  # fmt: skip
+VERB_NEEDS = _table(
+    r"""
+admit: that|to
+allow: the|an?|him|us|them|users|members|employees|customers|all|any
+attack: the|[A-Z]
+attract: the|many
+borrow: \$?\d|money
+buy: the|its|his|a|\d
+confirm: that|the
+decrease: the|its|by|from|to|in|with|as
+defend: the|[A-Z]
+deny: that
+divide: the (?:country|nation|party|people|continent)
+enable: the|by
+encourage: the|its|their|it
+exclude: the|all|both
+expand: the|its|by|from|to \d|rapidly
+fall: by|to \$?\d|from \$?\d|sharply|rapidly
+forbid: the|an?|him|us|them|users|members|employees|customers|all|any
+gain: the|its|his|control|support|\d
+grow: by|rapidly|steadily|from \d|to \$?\d
+hire: the|[A-Z]|by
+improve: the|its|their|his|in|by|after
+include: the|all|both
+increase: the|its|by|from|to|in|with|rapidly|as
+lend: \$?\d|money
+lose: WON
+lower: the
+promote: to|him|her
+protect: the
+purchase: the|its|his|a
+raise: the|its
+rise: by|to|from|in \d|sharply|rapidly
+sell: the|its|his|a
+shrink: the|by|from|to
+strengthen: the|its|their|his
+unite: the
+win: WON
+""".replace("WON", WON)
+)
 # Verbs of which "A verb B" denies "B verb A", and the nouns that act in contracts and stories.
-ASYMMETRIC = """acquire annex arrest assassinate audit beat besiege betray buy capture coach colonize conquer defeat
-employ execute found fund hire imprison indemnify invade invoice kill manage mentor murder notify occupy outlive outrank
-outsell overthrow own pay precede predate reimburse replace rescue sponsor succeed sue supervise supply teach train
-underwrite""".split()
-RELATIONS = """father mother son daughter grandson granddaughter grandfather grandmother uncle nephew niece subsidiary
-division branch capital suburb predecessor successor student pupil teacher part province tributary moon member district
-ancestor descendant founder owner vassal colony""".split()
-ROLES = """company firm buyer seller tenant landlord supplier customer employer employee manager contractor client server
-licensor licensee lender borrower insurer council committee board government army bank club team court parliament
-senate navy king queen emperor president minister teacher student parent subsidiary department agency university union
-carrier vendor distributor retailer provider operator controller processor publisher author owner agent""".split()
+ASYMMETRIC = """acquire annex arrest assassinate audit beat besiege betray buy capture coach colonize conquer
+defeat employ execute found fund hire imprison indemnify invade invoice kill manage mentor murder notify occupy
+outlive outrank outsell overthrow own pay precede predate reimburse replace rescue sponsor succeed sue supervise
+supply teach train underwrite""".split()
+RELATIONS = """father mother son daughter grandson granddaughter grandfather grandmother uncle nephew niece
+subsidiary division branch capital suburb predecessor successor student pupil teacher part province tributary moon
+member district ancestor descendant founder owner vassal colony""".split()
+ROLES = """company firm buyer seller tenant landlord supplier customer employer employee manager contractor client
+server licensor licensee lender borrower insurer council committee board government army bank club team court
+parliament senate navy king queen emperor president minister teacher student parent subsidiary department agency
+university union carrier vendor distributor retailer provider operator controller processor publisher author owner
+agent""".split()
 
 
 def opposites(pairs: str, separator: str | None = None) -> dict[str, tuple[str, ...]]:
@@ -425,43 +547,49 @@ def opposites(pairs: str, separator: str | None = None) -> dict[str, tuple[str, 
 
 COUNTRIES = frozenset(
     """Afghanistan Albania Algeria Argentina Armenia Australia Austria Azerbaijan Bangladesh Belarus Belgium
-Bolivia Bosnia Brazil Bulgaria Cambodia Cameroon Canada Chile China Colombia Croatia Cuba Cyprus Denmark Ecuador Egypt England
-Estonia Ethiopia Finland France Germany Ghana Greece Guatemala Honduras Hungary Iceland India Indonesia Iran Iraq Ireland
-Israel Italy Jamaica Japan Jordan Kazakhstan Kenya Korea Kuwait Latvia Lebanon Libya Lithuania Luxembourg Malaysia Mali Malta
-Mexico Moldova Mongolia Morocco Mozambique Myanmar Nepal Nicaragua Nigeria Norway Oman Pakistan Panama Paraguay
-Peru Poland Portugal Qatar Romania Russia Rwanda Scotland Senegal Serbia Singapore Slovakia Slovenia Somalia Spain
-Sudan Sweden Switzerland Syria Taiwan Tanzania Thailand Tunisia Turkey Uganda Ukraine Uruguay Venezuela Vietnam Wales Yemen
-Zambia Zimbabwe""".split()
+Bolivia Bosnia Brazil Bulgaria Cambodia Cameroon Canada Chile China Colombia Croatia Cuba Cyprus Denmark Ecuador
+Egypt England Estonia Ethiopia Finland France Germany Ghana Greece Guatemala Honduras Hungary Iceland India
+Indonesia Iran Iraq Ireland Israel Italy Jamaica Japan Jordan Kazakhstan Kenya Korea Kuwait Latvia Lebanon Libya
+Lithuania Luxembourg Malaysia Mali Malta Mexico Moldova Mongolia Morocco Mozambique Myanmar Nepal Nicaragua
+Nigeria Norway Oman Pakistan Panama Paraguay Peru Poland Portugal Qatar Romania Russia Rwanda Scotland Senegal
+Serbia Singapore Slovakia Slovenia Somalia Spain Sudan Sweden Switzerland Syria Taiwan Tanzania Thailand Tunisia
+Turkey Uganda Ukraine Uruguay Venezuela Vietnam Wales Yemen Zambia Zimbabwe""".split()
 )
 STATES = frozenset(
     """Alabama Alaska Arizona Arkansas California Colorado Connecticut Delaware Florida Hawaii Idaho Illinois
-Indiana Iowa Kansas Kentucky Louisiana Maine Maryland Massachusetts Michigan Minnesota Mississippi Missouri Montana Nebraska
-Nevada Ohio Oklahoma Oregon Pennsylvania Tennessee Texas Utah Vermont Virginia Wisconsin Wyoming""".split()
+Indiana Iowa Kansas Kentucky Louisiana Maine Maryland Massachusetts Michigan Minnesota Mississippi Missouri
+Montana Nebraska Nevada Ohio Oklahoma Oregon Pennsylvania Tennessee Texas Utah Vermont Virginia
+Wisconsin Wyoming""".split()
 )
-_FIRST = """Adam Alan Albert Alexander Alfred Alice Amy Andrew Angela Anna Anne Anthony Arthur Barbara Ben Benjamin Bill Brian
-Carl Carol Catherine Charles Charlie Chris Christian Christina Christopher Claire Clara Daniel David Deborah Dennis Diana
-Donald Dorothy Douglas Edgar Edward Elena Elizabeth Ellen Emily Emma Eric Ernest Eva Eugene Frances Frank Franz Frederick
-Friedrich Gary George Gerald Grace Gordon Graham Greg Hannah Harold Harry Helen Henry Howard Hugh Ian Irene Isaac Jack Jackie
-Jacob James Jane Janet Jason Jean Jeff Jennifer Jessica Jim Joan Joe Johann John Johnny Jonathan Joseph Joshua Juan Judy
-Julia Julian Karen Karl Kate Katherine Keith Kelly Kenneth Kevin Kim Larry Laura Lawrence Leo Leonard Lewis Linda Lisa
-Louis Louise Lucy Luke Margaret Maria Marie Mark Martha Martin Mary Matthew Max Michael Michelle Mike Miles Nancy Nathan
-Neil Nicholas Nick Nicole Nina Norman Oliver Oscar Patricia Patrick Paul Peter Philip Phil Rachel Ralph Raymond Rebecca
-Richard Robert Robin Roger Ronald Rosa Rose Roy Russell Ruth Ryan Sally Samuel Sandra Sarah Scott Sean Sharon Simon Sophie
-Stanley Stephen Steve Steven Stuart Susan Sylvia Ted Teresa Theodore Thomas Tim Timothy Tom Tony Victor Victoria Vincent
-Walter Wayne Wilhelm William Zoe"""
+_FIRST = """Adam Alan Albert Alexander Alfred Alice Amy Andrew Angela Anna Anne Anthony Arthur Barbara Ben
+Benjamin Bill Brian Carl Carol Catherine Charles Charlie Chris Christian Christina Christopher Claire Clara Daniel
+David Deborah Dennis Diana Donald Dorothy Douglas Edgar Edward Elena Elizabeth Ellen Emily Emma Eric Ernest Eva
+Eugene Frances Frank Franz Frederick Friedrich Gary George Gerald Grace Gordon Graham Greg Hannah Harold Harry
+Helen Henry Howard Hugh Ian Irene Isaac Jack Jackie Jacob James Jane Janet Jason Jean Jeff Jennifer Jessica Jim
+Joan Joe Johann John Johnny Jonathan Joseph Joshua Juan Judy Julia Julian Karen Karl Kate Katherine Keith Kelly
+Kenneth Kevin Kim Larry Laura Lawrence Leo Leonard Lewis Linda Lisa Louis Louise Lucy Luke Margaret Maria Marie
+Mark Martha Martin Mary Matthew Max Michael Michelle Mike Miles Nancy Nathan Neil Nicholas Nick Nicole Nina Norman
+Oliver Oscar Patricia Patrick Paul Peter Philip Phil Rachel Ralph Raymond Rebecca Richard Robert Robin Roger
+Ronald Rosa Rose Roy Russell Ruth Ryan Sally Samuel Sandra Sarah Scott Sean Sharon Simon Sophie Stanley Stephen
+Steve Steven Stuart Susan Sylvia Ted Teresa Theodore Thomas Tim Timothy Tom Tony Victor Victoria Vincent Walter
+Wayne Wilhelm William Zoe"""
 FIRST_NAMES = frozenset(_FIRST.split())
-_CAPS = r"[A-Z][a-z][\w&’'\-]*"
-_SUFFIX = "University|College|Institute|Company|Corporation|Corp|Inc|Ltd|GmbH|AG|LLC|Bank|Records|Studios|Pictures|Press|Motors|Airlines|Industries|Systems|Group"
+_CAPS = r"[A-Z][a-z][\w\-]*(?:['’][A-Z]\w+)?"
+_SUFFIX = either(
+    "University College Institute Company Corporation Corp Inc Ltd GmbH AG LLC Bank Records Studios Pictures Press "
+    "Motors Airlines Industries Systems Group"
+)
 PERSON = re.compile(rf"\b({'|'.join(sorted(FIRST_NAMES))})((?:\s[A-Z]\.)?\s{_CAPS})\b(?!\s[A-Z])")
-ORGANISATION = re.compile(rf"\b({_CAPS}(?:\s{_CAPS}){{0,2}}\s(?:{_SUFFIX}))\b(?!\s(?:of|[A-Z]))")
+ORGANISATION = re.compile(rf"\b({_CAPS}(?:\s{_CAPS}){{0,2}}\s{_SUFFIX})\b(?!\s(?:of|[A-Z]))")
 PLACE = re.compile(
-    rf"\b(?:born|died|city|town|village|located|situated|headquartered|based|buried|capital)\s(?:in|of|near)\s({_CAPS}(?:\s{_CAPS})?)(?=[.,;)]|\s(?:in|on|and|to|is|was)\b)"
+    rf"\b(?:born|died|city|town|village|located|situated|headquartered|based|buried|capital)\s(?:in|of|near)\s"
+    rf"({_CAPS}(?:\s{_CAPS})?)(?=[.,;)]|\s(?:in|on|and|to|is|was)\b)"
 )
 NOT_PERSONS = frozenset(
-    "Street Avenue Road Park University College Hospital Island Islands Airport School Church County City River Lake Bay Prize "
-    "Award Awards Cup Stadium Bridge Castle Palace Museum Theatre Theater Station Square Hall House Company Records Day "
-    "Dynasty Texas York Square Act Party".split()
-)  # fmt: skip
+    """Street Avenue Road Park University College Hospital Island Islands Airport School Church County City River Lake
+    Bay Prize Award Awards Cup Stadium Bridge Castle Palace Museum Theatre Theater Station Square Hall House Company
+    Records Day Dynasty Texas York Act Party""".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -492,18 +620,24 @@ class Names:
         }
         return cls(*(tuple(sorted(found)) for found in (persons, organisations, places)))
 
-    def like(self, name: str) -> tuple[str, ...]:
-        """Names of the same kind: a country for a country, a state for a state, a full name for a full name."""
-        if name in self.places:
-            for closed in (COUNTRIES, STATES, CONTINENTS):
-                if name in closed:
-                    return tuple(n for n in self.places if n in closed)
+    def like(self, name: str, guess: str = "") -> tuple[str, ...]:
+        """Names of the same kind: a country for a country, a state for a state, a person for a person. A name
+        that was not collected is what ``guess`` says ("person", "place"), if anything."""
+        if name in self.places or (guess == "place" and name not in _NOT_PLACES):
+            closed = next((names for names in (COUNTRIES, STATES, CONTINENTS) if name in names), None)
+            if closed is not None:
+                return tuple(n for n in self.places if n in closed)
             return tuple(n for n in self.places if n not in COUNTRIES | STATES | CONTINENTS)
-        if name in self.persons:
+        if name in self.persons or (guess == "person" and " " in name and name not in self.organisations):
             return self.persons
         return self.organisations if name in self.organisations else ()
 
 
+CONTINENTS = frozenset(
+    ("Africa", "Asia", "Europe", "America", "Antarctica", "Oceania", "Australasia", "North America", "South America",
+     "Central America", "South Asia", "East Asia", "Southeast Asia", "Central Europe", "Eastern Europe",
+     "Western Europe", "Northern Europe")
+)  # fmt: skip
 _NOT_PLACES = frozenset(
     "January February March April May June July August September October November December I God The".split()
 )

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from detectors.values import MONTHS, SPELLED, Quantity, compatible, extract
+from detectors.values import ABOUT, MONTHS, SPELLED, Quantity, compatible, extract
 from detectors.words import NEGATION
 
 from . import english as en
@@ -30,20 +30,25 @@ BOUND = re.compile(
 RULE = re.compile(
     r"\b(?:must|shall|should|required?|requires|allowed|entitled|permitted|limited|need to|has to|have to)\b"
 )
-UNSTEADY_BEFORE = re.compile(
-    r"(?:\b(?:these|those|both|other|all|last|first|next|every|each|another|or|any|only|than|nor|no|top|past"
-    r"|one|point|half|per|times|by|versus|vs|minus|plus|divided|equals?|between|another|final|remaining)|[A-Z]\w+|[\d:.,/+×x–-])\s*$"
+# Words beside a number that make it a part of something: an ordinal, a score, a fraction, a time, "the last two".
+_BEFORE = en.either(
+    "these those both other all last first next every each another or any only than nor no top past one point half per "
+    "years? months? hours minutes feet degrees pounds times by versus vs minus plus divided equals? between final "
+    "remaining"
 )
+UNSTEADY_BEFORE = re.compile(rf"(?:\b{_BEFORE}|[A-Z]\w+|[\d:.,/+×x–-])\s*$")
 UNSTEADY_AFTER = re.compile(
-    r"\s*(?:[-–/:×+]|or\b|and a half|a\.?m\b|p\.?m\b|o'clock|times?\b|point|thirds?\b|quarters?\b|[-\s]?(?:st|nd|rd|th)\b"
-    r"|hundred|thousand|\(|percent of (?:a|the) |hours? a day|days? a week|or (?:more|less|so))"
+    r"\s*(?:[-–/:×+(]|or\b|and a half|a\.?m\b|p\.?m\b|o'clock|times?\b|point|thirds?\b|quarters?\b|hundred|thousand"
+    r"|[-\s]?(?:st|nd|rd|th)\b|percent of (?:a|the) |hours? a day|days? a week)"
 )
 COMPOUND_NOUNS = frozenset(
-    "acre bed bedroom body book day door episode floor foot game gun hole hour inch judge lane man match meter metre mile "
-    "member minute month page part person point pound room seat second state step storey story ton volume week woman year".split()
+    """acre bed bedroom body book day door episode floor foot game gun hole hour inch judge lane man match meter metre
+    mile member minute month page part person point pound room seat second state step storey story ton volume week woman
+    year""".split()
 )
-NOT_NOUNS = en.PREPOSITIONS | en.SUBORDINATORS | en.AUXILIARIES | en.UNSURE | en.DETERMINERS | en.PRONOUNS | {
-    "more", "less", "other", "others", "separate", "million", "billion", "main", "further", "additional", "s", "per"}  # fmt: skip
+NOT_NOUNS = (
+    en.PREPOSITIONS | en.SUBORDINATORS | en.AUXILIARIES | en.UNSURE | en.DETERMINERS | en.PRONOUNS
+) | frozenset("more less other others separate million billion main further additional s per".split())
 
 
 def numbers(text: str, rng: Random) -> Iterator[en.Changes]:
@@ -63,17 +68,21 @@ def _steady(text: str, q: Quantity, match: re.Match[str]) -> bool:
     """Whether the quantity is a value of its own: no name, ordinal, score, fraction, formula or part of a list."""
     before, written = text[: q.start], match["low"]
     after_number = text[q.start + match.end("high" if match["high"] else "low") :]
+    if before.endswith("\n") or before.endswith("case of "):  # a subscript; a value that scopes
+        return False
     if q.kind in ("date", "version") or (match["join"] or "").strip() == "and":
         return False
     if written.lower() in ("one", "zero", "0", "1") or (written[0].isupper() and before.strip()):
         return False
-    if UNSTEADY_BEFORE.search(BOUND.sub("", before)) or (text[q.end : q.end + 1].isalnum()):
+    if UNSTEADY_BEFORE.search(ABOUT.sub("", BOUND.sub("", before))) or (text[q.end : q.end + 1].isalnum()):
         return False
     if UNSTEADY_AFTER.match(after_number) and not re.match(r"-[a-z]+\b", after_number):
         return False
     if re.match(r"\s*\(|\s+and\s+[\d$€£]", text[q.end :]):
         return False
     if _converted_beside(text, q) or re.search(r"\b(?:not|never|no|without|cannot)\b|n['’]t\b", before):
+        return False
+    if re.search(r"\b(?:when|whenever|if)\b[^,;]*$", before):  # what holds for two may not hold for six
         return False
     if re.search(r"\bthe\s+$", before) and written.isalpha():  # "the two": already known which
         return False
@@ -147,9 +156,9 @@ def _in_its_bound(text: str, q: Quantity, match: re.Match[str], new: tuple[str, 
     """The change of number; a bound that the new value would still satisfy goes, or both stay in a rule."""
     start, end = q.start + match.start("low"), q.start + match.end("high" if match["high"] else "low")
     bound = BOUND.search(text[: q.start])
-    if not bound or RULE.search(text):
+    if not bound or RULE.search(text) or re.findall(r"\w+", text.lower())[0] in en.PAST:  # a command
         return start, end, new[0]
-    if not bound["soft"] or match["high"]:
+    if not bound["soft"] or match["high"] or re.search(r"\bcan\b", text):  # "more than 5 can" leaves 3 open
         return None
     lower_bound = re.match(r"at least|no fewer|no less|more|over", bound["soft"], re.I)
     if bool(lower_bound) == (new[1] > 1):  # beyond the bound is where the clash is
@@ -196,19 +205,22 @@ def units(text: str, rng: Random) -> Iterator[en.Changes]:
         if single not in NEIGHBOURS or (single in ("year", "month") and abs(q.high) > 40 * 31557600):
             continue
         other = rng.choice(NEIGHBOURS[single])
-        plural = unit != single and not other.endswith("s")
+        plural = unit != single and len(other) > 2 and other[-1] not in "sB" and other != "feet"
+        if re.match(r"[\s-]+(?:hours?|days?|weeks?|months?|years?)\b", text[q.end :]):  # a three-day week
+            continue
         change = (q.start + match.start(3), q.end, other + ("s" if plural else ""))
         if _clashes(text, q, change):
             yield [change]
 
 
-ONCE = """born died founded established opened released published completed built launched signed premiered acquired
-merged elected appointed announced introduced ratified abolished discovered invented graduated married retired resigned
-began started ended closed created formed inaugurated adopted enacted passed incorporated arrested executed assassinated
-killed crowned ordained baptized baptised buried demolished destroyed constructed dissolved disbanded unveiled
-commissioned consecrated dedicated renamed granted ceded annexed conquered captured surrendered declared proclaimed
-independent independence aired debuted issued expires expire expired effective effect due deadline takes ends begins starts
-opens closes approved happened occurred terminated concluded finished erected chartered sank repealed legalized""".split()
+ONCE = """born died founded established opened released published completed built launched signed premiered
+acquired merged elected appointed announced introduced ratified abolished discovered invented graduated married
+retired resigned began started ended closed created formed inaugurated adopted enacted passed incorporated
+arrested executed assassinated killed crowned ordained baptized baptised buried demolished destroyed constructed
+dissolved disbanded unveiled commissioned consecrated dedicated renamed granted ceded annexed conquered captured
+surrendered declared proclaimed independent independence aired debuted issued expires expire expired effective
+effect due deadline takes ends begins starts opens closes approved happened occurred terminated concluded finished
+erected chartered sank repealed legalized""".split()
 EVENT = frozenset(ONCE)
 CLAUSE = re.compile(
     r"[;:()—]|,(?!\s*\d{4})|\b(?:and|but|which|who|when|while|where|whose|after|before|until|although|as)\b"
@@ -323,8 +335,12 @@ CONVERSIONS: dict[str, tuple[tuple[str, str, float, bool], ...]] = {
 }  # fmt: skip
 MANY = 120  # more than this many of a smaller whole unit reads oddly: 5 years, not 43,800 hours
 STANDS_ALONE = re.compile(
-    r"\s*(?:[.,;)]|(?:from|to|in|of|on|at|by|for|after|before|per|long|wide|tall|high|deep|away|and|later|ago|north|south"
-    r"|east|west|above|below|with|without|when|if|under|over|as|thick|apart)\b)"
+    r"\s*(?:[.,;)]|"
+    + en.either(
+        "from to in of on at by for after before per long wide tall high deep thick away apart and later ago north "
+        "south east west above below with without when if under over as"
+    )
+    + r"\b)"
 )
 
 
