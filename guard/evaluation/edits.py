@@ -293,17 +293,8 @@ def _antonyms(text: str, rng: Random) -> Iterator[en.Changes]:
     verb, toks = main_verb(text), tokens(text)
     if verb is None or NEGATION.search(text) or en.FREQUENCY & {t.low for t in toks}:
         return
-<<<<<<< HEAD
-    toks = tokens(text)
-    if (
-        toks[verb.first].low in ("there", "symptoms")
-        or toks[verb.first].text[0].isdigit()
-        or re.match(r"A total\b", text)
-    ):
-=======
     first = toks[verb.first].low
     if toks[verb.at].low == "can":  # what can be open can also be closed
->>>>>>> inject
         return
     if first in ("there", "symptoms") or first[0].isdigit() or re.match(r"A total\b", text):
         return
@@ -553,13 +544,6 @@ ONLY_SOME = re.compile(
     r"Only (?!after|in|when|if|by|then|at|on|one|two|three|once|about)(?:the )?[a-z]+(?: [a-z]+){0,4}? "
     r"(?:can|may|must|are|is|has|have|will)\b"
 )
-<<<<<<< HEAD
-GENERAL = re.compile(
-    r"\b(?<!than )(?:all|every|each(?! other)|any(?! other)|everyone|everybody|everything|no|none|nobody|always)\b",
-    re.I,
-)
-=======
->>>>>>> inject
 ONLY = re.compile(r"(?<=\s)only (?=(?:in|on|to (?:the|an?|its|[A-Z])|for|by|when|from|within|under|between)\b)")
 
 
@@ -568,32 +552,6 @@ def _exceptions(text: str, rng: Random) -> Iterator[en.Changes]:
     negations = len(NEGATION.findall(text))
     if exception and _excepts(text, exception):
         yield [(exception.start(), exception.end(), f"{exception[1]} including ")]
-<<<<<<< HEAD
-    negated = NEGATION.search(text)
-    if not negated:
-        yield from (
-            [(m.start(), m.end(), "not only ")]
-            for m in ONLY.finditer(text)
-            if not re.search(r"\b(?:not|often|then|It is|It was) $", text[: m.start()])
-            and not re.match(r"in (?:\d|the \w+ century|a maximum)", text[m.end() :])
-        )
-        if match := re.match(
-            r"Only (?!after|in|when|if|by|then|at|on|one|two|three|once|about)(?:the )?[a-z]+(?: [a-z]+){0,4}? (?:can|may|must|are|is|has|have|will)\b",
-            text,
-        ):
-            yield [(0, 4, "Not only")] if "but" not in text and match else []
-    if exception:
-        return
-    duty = DUTY.search(text)
-    if (
-        duty
-        and not negated
-        and tokens(text)[0].low not in en.EXISTENTIAL
-        and not en.FREQUENCY & {t.low for t in tokens(text)}
-        and not _subordinate_clause(text[: duty.start()])
-        and "only" not in text
-    ):
-=======
     if not negations:
         yield from ([(m.start(), m.end(), "not only ")] for m in ONLY.finditer(text) if _restricts(text, m))
         if ONLY_SOME.match(text) and "but" not in text:
@@ -604,7 +562,6 @@ def _exceptions(text: str, rng: Random) -> Iterator[en.Changes]:
     duty, ban = DUTY.search(text), BAN.search(text)
     sometimes = toks[0].low in en.EXISTENTIAL or en.FREQUENCY & {t.low for t in toks}
     if duty and not negations and not sometimes and not _subordinate_clause(text[: duty.start()]):
->>>>>>> inject
         yield from _released(text, duty)
     if ban and negations == 1 and not _subordinate_clause(text[: ban.start()]):
         after = {t.low for t in toks if t.start >= ban.end()}

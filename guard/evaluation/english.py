@@ -36,11 +36,6 @@ SUBORDINATORS = frozenset(
     "than unless until once to so but or nor and".split()
 )
 EXISTENTIAL = frozenset("some many several few various certain other another one most numerous".split())
-<<<<<<< HEAD
-QUANTIFIED = EXISTENTIAL | frozenset("each every all both no none neither either any half nobody nothing only".split())
-FREQUENCY = frozenset(
-    "often sometimes occasionally frequently partly partially mostly mainly largely rarely typically usually generally".split()
-=======
 QUANTIFIED = EXISTENTIAL | frozenset(
     "each every all both no none neither either any half only anyone anybody everyone everybody someone somebody "
     "nobody everything anything something nothing".split()
@@ -48,7 +43,6 @@ QUANTIFIED = EXISTENTIAL | frozenset(
 FREQUENCY = frozenset(
     "often sometimes occasionally frequently partly partially mostly mainly largely rarely typically usually "
     "generally".split()
->>>>>>> inject
 )
 
 _VERBS = """abandon abolish accept accompany achieve acquire acquit+ adapt add address admit+ adopt advise affect
