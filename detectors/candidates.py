@@ -1,7 +1,7 @@
 """Candidate pairs: only sentences that talk about the same thing are compared.
 
-Two ways to qualify: near neighbours by embedding (FAISS), and shared rare words, which embeddings miss (names,
-numbers' nouns, codes).  Each sentence gets a bounded number of partners, so the number of pairs grows with the
+Two ways to qualify: near neighbours by embedding (FAISS) that also share a subject, and shared rare words, which
+embeddings miss (names, numbers' nouns, codes).  Each sentence gets a bounded number of partners, so the number of pairs grows with the
 number of sentences, not with its square.  Knows nothing about NLI.
 """
 
@@ -20,8 +20,9 @@ from .words import content_words
 
 NEIGHBOURS = 8
 MIN_SIMILARITY = 0.45
-MIN_SHARED_WORDS = 2
-MIN_SHARED_SHARE = 0.34  # of the shorter sentence's content words
+MIN_SHARED_WORDS = 2  # what two sentences about one thing share at least, unless one of them is very short
+MIN_SHARED_SHARE = 0.2  # of the shorter sentence's content words
+MIN_RARE_SHARE = 0.34  # the same for rare words alone
 RARE = 12  # a word in more sentences than this does not point at a subject
 HNSW_FROM = 50_000  # below this an exact search is faster than building a graph
 
@@ -67,6 +68,7 @@ def candidate_pairs(
             text = sentences[usable[column]].text
             if text != sentences[usable[row]].text:
                 texts.add(text)
+            if share_a_subject(words[usable[row]], words[usable[column]]):
                 found.add((min(row, int(column)), max(row, int(column))))
     found.update(_sharing_rare_words([words[i] for i in usable], k))
     pairs = [
@@ -75,6 +77,12 @@ def candidate_pairs(
         if _normal(sentences[usable[i]].text) != _normal(sentences[usable[j]].text)
     ]
     return sorted(pairs, key=lambda p: (-p.similarity, _position(p.a), _position(p.b)))
+
+
+def share_a_subject(a: frozenset[str], b: frozenset[str]) -> bool:
+    """Whether two sets of content words have enough in common to be about one thing."""
+    shared, shorter = len(a & b), max(1, min(len(a), len(b)))
+    return (shared >= MIN_SHARED_WORDS or 2 * shared >= shorter) and shared / shorter >= MIN_SHARED_SHARE
 
 
 def _sharing_rare_words(words: Sequence[frozenset[str]], k: int) -> set[tuple[int, int]]:
@@ -89,7 +97,7 @@ def _sharing_rare_words(words: Sequence[frozenset[str]], k: int) -> set[tuple[in
     partners: dict[int, list[tuple[float, int, int]]] = defaultdict(list)
     for (i, j), count in shared.items():
         share = count / min(len(words[i]), len(words[j]))
-        if count >= MIN_SHARED_WORDS and share >= MIN_SHARED_SHARE:
+        if count >= MIN_SHARED_WORDS and share >= MIN_RARE_SHARE:
             partners[i].append((-share, i, j))
             partners[j].append((-share, i, j))
     return {(i, j) for some in partners.values() for _, i, j in sorted(some)[:k]}
