@@ -1,8 +1,8 @@
 """Candidate pairs: only sentences that talk about the same thing are compared.
 
 Two ways to qualify: near neighbours by embedding (FAISS) that also share a subject, and shared rare words, which
-embeddings miss (names, numbers' nouns, codes).  Each sentence gets a bounded number of partners, so the number of pairs grows with the
-number of sentences, not with its square.  Knows nothing about NLI.
+embeddings miss (names, numbers' nouns, codes).  Each sentence gets a bounded number of partners, so the number of
+pairs grows with the number of sentences, not with its square.  Knows nothing about NLI.
 """
 
 from __future__ import annotations
