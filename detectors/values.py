@@ -28,6 +28,7 @@ _BY_KIND: dict[str, dict[str, float]] = {
              "kilobyte": 1e3, "megabyte": 1e6, "gigabyte": 1e9, "terabyte": 1e12, "byte": 1},
     "volume": {"ml": 1e-3, "cl": 1e-2, "l": 1, "liter": 1, "litre": 1, "gallon": 3.785411784},
     "power": {"w": 1, "watt": 1, "kw": 1e3, "mw": 1e6}, "voltage": {"v": 1, "volt": 1},
+    "speed": {"km/h": 1 / 3.6, "kph": 1 / 3.6, "mph": 0.44704, "m/s": 1},
 }  # fmt: skip
 UNITS = {unit: (kind, factor) for kind, units in _BY_KIND.items() for unit, factor in units.items()}
 CURRENCIES = {"$": "usd", "usd": "usd", "dollar": "usd", "€": "eur", "eur": "eur", "euro": "eur", "£": "gbp",
@@ -37,7 +38,8 @@ SCALES = {"hundred": 1e2, "thousand": 1e3, "k": 1e3, "million": 1e6, "m": 1e6, "
 SPELLED = {w: i for i, w in enumerate(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
     "seventeen eighteen nineteen twenty".split())} | {
-    "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}  # fmt: skip
+    "half": 0.5, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80,
+    "ninety": 90}  # fmt: skip
 MONTHS = {m: i for i, m in enumerate(
     "january february march april may june july august september october november december".split(), 1)}  # fmt: skip
 MONTHS |= {m[:3]: i for m, i in MONTHS.items()} | {"sept": 9}
@@ -57,16 +59,31 @@ VERSION = re.compile(r"\b(?:v|version\s+)(\d+(?:\.\d+){0,3})\b|\b(\d+\.\d+\.\d+)
 IDENTIFIER = re.compile(
     r"\b(?:section|chapter|article|page|figure|table|step|rule|clause|appendix|annex|rfc|iso|no\.|number|level|tier|"
     r"paragraph|§|room|line|phase|type|grade|class|floor|stage|item|id|ticket|order|form)\s*#?\d[\w.\-/]*"
-    r"|#\d+|\b[A-Z]+-\d[\w\-]*|\b\d+(?:-\d+){2,}\b|\b[A-Za-z]+\d+\w*|\b\d+[A-Z]{2,}\d*\b|^\s*\d+[.)]\s",
+    r"|#\d+|\b[A-Z]+-\d[\w\-]*|\b\d+(?:-\d+){2,}\b|\b[A-Za-z]+\d+\w*|\b\d+[A-Z]-?\d\w*|\bport:?\s\d+|\b\d+[A-Z]{2,}\d*\b|^\s*\d+[.)]\s",
     re.I,
 )
+PERIODS = {"day": "day", "daily": "day", "week": "week", "weekly": "week", "month": "month", "monthly": "month",
+           "quarter": "quarter", "quarterly": "quarter", "year": "year", "yearly": "year", "annum": "year",
+           "annually": "year", "hour": "hour", "hourly": "hour", "minute": "minute", "night": "night", "km": "km",
+           "mile": "mile", "user": "user", "seat": "user", "head": "head", "person": "head"}  # fmt: skip
+RATE = re.compile(rf"\W{{0,2}}(?:(?:per|an?|each|every|/)\W?)?({'|'.join(PERIODS)})\b", re.I)
+RATED = ("money", "percent", "count", "data", "volume")
+REPEATED = re.compile(r"(?<=\w) \((?:\d[\d,.]*)\)")  # "ninety (90) days"
+BASIS_POINTS = re.compile(r"\b(\d+(?:\.\d+)?) basis points?\b", re.I)
+YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
+MIN_STRENGTH = 0.2  # below it the sentences share too little for the values to be of one attribute
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
-_SPELLED = "|".join(sorted(SPELLED, key=len, reverse=True))
+_WORD = "|".join(sorted((w for w in SPELLED if w != "half"), key=len, reverse=True))
+_SPELLED = (
+    rf"half(?=\s+an?\s+(?:day|hour|year|minute|mile|litre|liter|kilometre|pound)\b)|(?:(?:{_WORD}|a)\s+hundred(?:\s+and)?\s+)?"
+    rf"(?:{_WORD})(?:-(?:one|two|three|four|five|six|seven|eight|nine)\b)?(?!-?fold)|(?:{_WORD}|a)\s+hundred"
+)
 AMOUNT = re.compile(
     rf"(?P<sign>[$€£¥]|\b(?:USD|EUR|GBP|CHF)\s)?\s?(?P<low>\b(?:{_NUMBER})|\b(?:{_SPELLED})\b)"
     rf"(?:\s?(?:-|–|to|and)\s?(?P<high>{_NUMBER}))?"
     rf"(?:\s?(?P<scale>hundred|thousand|million|billion|bn|mn|dozen|k\b|m(?=\b(?!\w))))?"
-    rf"[\s-]?(?P<unit>%|percent|per cent|°\s?[CF]|[A-Za-z]+)?",
+    rf"[\s-]{{0,9}}(?:an?\s(?=(?:day|hour|year|minute|mile|litre|liter|kilometre|pound)\b))?"
+    rf"(?P<unit>%|percent|per cent|km/h|m/s|°\s?[CF]|[A-Za-z]+)?",
     re.I,
 )
 MAX_BOUND = re.compile(
@@ -103,9 +120,10 @@ def extract(text: str) -> tuple[Quantity, ...]:
     >>> [(q.kind, q.low, q.noun) for q in extract("Staff get 25 days of leave and $1,200.")]
     [('duration', 2160000.0, 'leave'), ('money:usd', 1200.0, '')]
     """
+    text = REPEATED.sub(lambda m: " " * len(m.group()), text)
     taken = [m.span() for m in IDENTIFIER.finditer(text)]
     found: list[Quantity] = []
-    for quantity in (*_dates(text), *_versions(text), *_amounts(text)):
+    for quantity in (*_dates(text), *_versions(text), *_basis_points(text), *_amounts(text)):
         is_date = quantity.kind == "date" or quantity.kind == "version"
         if is_date:
             taken = [t for t in taken if not (quantity.start <= t[0] and t[1] <= quantity.end)]
@@ -134,6 +152,20 @@ def _versions(text: str) -> Iterator[Quantity]:
         yield Quantity("version", value, value, 0, "", "", False, match.start(), match.end(), match.group())
 
 
+def _basis_points(text: str) -> Iterator[Quantity]:
+    for match in BASIS_POINTS.finditer(text):
+        share = float(match[1]) / 100
+        yield Quantity(
+            "percent" + _period(text[match.end() :]), share, share, 0, "", "", False, *match.span(), match.group()
+        )
+
+
+def _period(after: str) -> str:
+    """Return what a rate is per, " per month", or nothing: 8% a month and 8% a year are different attributes."""
+    match = RATE.match(after)
+    return f" per {PERIODS[match[1].lower()]}" if match else ""
+
+
 def _amounts(text: str) -> Iterator[Quantity]:
     for match in AMOUNT.finditer(text):
         written, unit = match["low"], (match["unit"] or "").lower()
@@ -144,9 +176,11 @@ def _amounts(text: str) -> Iterator[Quantity]:
         bare = kind == "count" and unit in ("", "of", "and", "or", "in", "to", "the", "a", "is", "by")
         name_before = re.search(r"(?<![.!?]\s)(?<!^)\b[A-Z][a-z]+\s$", text[: match.start("low")])
         phone = re.search(r"\+\d[\d\s]*$", text[: match.start("low")])
+        if unit == "s" and YEAR.fullmatch(written):  # the 1960s
+            continue
         if bare and (name_before or phone):  # Windows 95, Boeing 747
             continue
-        if bare and (written.lower() in SPELLED or re.fullmatch(r"(?:1[5-9]|20)\d\d", written)):
+        if bare and (not written[0].isdigit() or YEAR.fullmatch(written)):
             continue
         end = (
             match.end()
@@ -162,7 +196,9 @@ def _amounts(text: str) -> Iterator[Quantity]:
         half = _half_step(written) * scale * factor
         if ABOUT.search(before):
             half = max(half, 0.05 * abs(high) * factor)
-        noun = stem(unit) if kind == "count" else _noun(text[end:])
+        if kind.partition(":")[0] in RATED:
+            kind += _period(text[end:])
+        noun = stem(unit) if kind.startswith("count") else _noun(text[end:])
         start = match.start("sign") if match["sign"] else match.start("low")
         approximate = bool(ABOUT.search(before)) or bool(match["scale"])
         yield Quantity(kind, low * factor, high * factor, half, noun, bound, approximate, start, end, text[start:end])
@@ -181,27 +217,46 @@ def _kind_of(sign: str, unit: str) -> tuple[str, float, bool]:
         return "temperature", 1.0, True
     if single in UNITS:
         return *UNITS[single], True
+    if unit == "s":
+        return "duration", 1.0, True
     return "count", 1.0, False
 
 
 def _number(written: str) -> float:
-    return (
-        float(SPELLED.get(written.lower(), written.replace(",", "")))
-        if written.lower() in SPELLED
-        else float(written.replace(",", ""))
-    )
+    """Return the value of digits or of words up to the hundreds.
+
+    >>> _number("1,200"), _number("twenty-five"), _number("one hundred and twenty")
+    (1200.0, 25.0, 120.0)
+    """
+    if written[0].isdigit():
+        return float(written.replace(",", ""))
+    total = 0.0
+    for word in re.findall(r"[a-z]+", written.lower()):
+        if word == "hundred":
+            total = max(total, 1.0) * 100
+        elif word in SPELLED:
+            total += SPELLED[word]
+    return total
 
 
 def _half_step(written: str) -> float:
-    """Half of the last written digit: 3.1 -> 0.05, 25 -> 0.5 only when units are converted."""
+    """Half of the last written digit, at most a twenty-fifth of a whole number: 3.1 -> 0.05, 25 -> 0.5, 2 -> 0.08."""
     decimals = len(written.partition(".")[2])
-    return 0.5 * 10.0**-decimals
+    if written[0].isdigit() and not decimals:
+        return min(0.5, 0.04 * float(written.replace(",", "")))  # 5 km is 3.1 mi, and 90 minutes are not 2 hours
+    return 0.5 * 10.0**-decimals if decimals else 0.0
 
 
 def _noun(after: str) -> str:
     match = re.match(r"\s*(?:of\s+)?((?:[A-Za-z\-]+\s+){0,1}[A-Za-z\-]+)", after)
     words = sorted(content_words(match[1])) if match else []
     return " ".join(words[:1]) if words else ""
+
+
+def same_kind(a: Quantity, b: Quantity) -> bool:
+    """Whether both measure the same; two rates must be per the same, and one may leave unsaid what it is per."""
+    (kind, _, per), (other, _, other_per) = a.kind.partition(" per "), b.kind.partition(" per ")
+    return kind == other and (per == other_per or not per or not other_per)
 
 
 def compatible(a: Quantity, b: Quantity) -> bool:
@@ -215,7 +270,7 @@ def compatible(a: Quantity, b: Quantity) -> bool:
         return plain.low <= limit.high * 1.001 if limit.bound == "max" else plain.high >= limit.low * 0.999
     if a.low == a.high == b.low == b.high:
         return True
-    converted = a.text.split()[-1:] != b.text.split()[-1:] and a.kind not in ("count", "version", "percent")
+    converted = a.text.split()[-1:] != b.text.split()[-1:] and a.kind.split()[0] not in ("count", "version", "percent")
     slack = max(a.half_step, b.half_step) if converted or a.approximate or b.approximate else 0.0
     if converted and a.kind == "data":
         slack = max(slack, 0.08 * max(abs(a.high), abs(b.high)))
@@ -230,7 +285,7 @@ def _same_date(a: int, b: int) -> bool:
 def same_values(a: str, b: str) -> bool:
     """Whether every quantity of the sentence with fewer has a compatible counterpart in the other."""
     one, two = sorted((extract(a), extract(b)), key=len)
-    return bool(one) and all(any(x.kind == y.kind and compatible(x, y) for y in two) for x in one)
+    return bool(one) and all(any(same_kind(x, y) and compatible(x, y) for y in two) for x in one)
 
 
 def disagreement(a: str, b: str) -> Finding | None:
@@ -242,15 +297,18 @@ def disagreement(a: str, b: str) -> Finding | None:
     one, two = extract(a), extract(b)
     if not one or not two:
         return None
-    left = [x for x in one if not any(x.kind == y.kind and compatible(x, y) for y in two)]
-    right = [y for y in two if not any(x.kind == y.kind and compatible(x, y) for x in one)]
-    clashing = [(x, y) for x in left for y in right if x.kind == y.kind and (x.kind != "count" or x.noun == y.noun)]
+    left = [x for x in one if not any(same_kind(x, y) and compatible(x, y) for y in two)]
+    right = [y for y in two if not any(same_kind(x, y) and compatible(x, y) for x in one)]
+    clashing = [
+        (x, y) for x in left for y in right
+        if same_kind(x, y) and (not x.kind.startswith("count") or x.noun == y.noun)
+    ]  # fmt: skip
     if not clashing or _scopes_differ(a, b, one, two, clashing):
         return None
     subject = _subject_overlap(a, one, b, two)
     best = max(clashing, key=lambda pair: (_near(a, pair[0], b, pair[1]), -pair[0].start, -pair[1].start))
     strength = subject * (0.6 + 0.4 * _near(a, best[0], b, best[1]))
-    if strength < 0.3:
+    if strength < MIN_STRENGTH:
         return None
     kind = ConflictType.DATE if best[0].kind == "date" else ConflictType.VALUE
     return Finding(kind, min(1.0, strength), f'"{best[0].text.strip()}" against "{best[1].text.strip()}"')
