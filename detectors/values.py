@@ -87,9 +87,18 @@ AMOUNT = re.compile(
     re.I,
 )
 MAX_BOUND = re.compile(
-    r"\b(?:at most|up to|no more than|not more than|maximum(?: of)?|within|less than|under|below)\s+$", re.I
+    r"\b(?:at most|up to|no more than|not more than|maximum(?: of)?|within|(?:less|fewer|lower) than|under|below)\s+$",
+    re.I,
 )
-MIN_BOUND = re.compile(r"\b(?:at least|minimum(?: of)?|more than|over|no fewer than|no less than|above|from)\s+$", re.I)
+DATE_BOUNDS = {
+    "as of": re.compile(r"\b(?:as of|as at)\s+(?:the\s+)?$", re.I),
+    "max": re.compile(r"\b(?:before|earlier than|prior to|ahead of)\s+(?:the\s+)?$", re.I),
+    "min": re.compile(r"\b(?:after|later than|following)\s+(?:the\s+)?$", re.I),
+}
+MIN_BOUND = re.compile(
+    r"\b(?:at least|minimum(?: of)?|more than|higher than|greater than|over|no fewer than|no less than|above|from)\s+$",
+    re.I,
+)
 ABOUT = re.compile(r"\b(?:about|around|approximately|roughly|nearly|almost|some|circa|ca\.|c\.)\s+$|~\s?$", re.I)
 
 
@@ -141,8 +150,14 @@ def _dates(text: str) -> Iterator[Quantity]:
             month = int(parts["mon"]) if parts.get("mon") else MONTHS.get((parts.get("month") or "").lower(), 0)
             day = int(parts.get("day") or 0)
             start = match.start() if month else match.start("year")
-            value = float(year * 10_000 + month * 100 + day)
-            yield Quantity("date", value, value, 0, "", "", False, start, match.end(), text[start : match.end()])
+            value, found = float(year * 10_000 + month * 100 + day), text[start : match.end()]
+            bound = _date_bound(text[:start])
+            yield Quantity("date", value, value, 0, "", bound, False, start, match.end(), found)
+
+
+def _date_bound(before: str) -> str:
+    """Return "max" for before a date, "min" for after it, "as of" for the day on which a figure was taken."""
+    return next((name for name, pattern in DATE_BOUNDS.items() if pattern.search(before)), "")
 
 
 def _versions(text: str) -> Iterator[Quantity]:
@@ -172,6 +187,8 @@ def _amounts(text: str) -> Iterator[Quantity]:
         scale = SCALES.get((match["scale"] or "").lower(), 1.0)
         low = _number(written) * scale
         high = _number(match["high"]) * scale if match["high"] else low
+        if high < low:  # a score such as 19-0
+            continue
         kind, factor, consumed = _kind_of((match["sign"] or "").strip().lower(), unit)
         bare = kind == "count" and unit in ("", "of", "and", "or", "in", "to", "the", "a", "is", "by")
         name_before = re.search(r"(?<![.!?]\s)(?<!^)\b[A-Z][a-z]+\s$", text[: match.start("low")])
@@ -262,7 +279,7 @@ def same_kind(a: Quantity, b: Quantity) -> bool:
 def compatible(a: Quantity, b: Quantity) -> bool:
     """Whether both can be true: equal within what was written, overlapping ranges, or a bound that holds."""
     if a.kind == "date":
-        return _same_date(int(a.low), int(b.low))
+        return _dates_agree(a, b)
     if a.bound and b.bound and a.bound != b.bound:
         return True
     if bool(a.bound) != bool(b.bound):
@@ -277,9 +294,19 @@ def compatible(a: Quantity, b: Quantity) -> bool:
     return a.low - slack <= b.high + 1e-9 and b.low - slack <= a.high + 1e-9
 
 
-def _same_date(a: int, b: int) -> bool:
-    parts = [((a // d) % m, (b // d) % m) for d, m in ((10_000, 10_000), (100, 100), (1, 100))]
-    return all(x == y or not x or not y for x, y in parts)
+def _dates_agree(a: Quantity, b: Quantity) -> bool:
+    """Whether two dates may be of one event, compared in the parts (year, month, day) that both give."""
+    if "as of" in (a.bound, b.bound):
+        return True
+    parts = [((int(a.low) // d) % m, (int(b.low) // d) % m) for d, m in ((10_000, 10_000), (100, 100), (1, 100))]
+    known = [(x, y) for x, y in parts if x and y]
+    one, two = [x for x, _ in known], [y for _, y in known]
+    if one == two or (a.bound and b.bound):
+        return True
+    if a.bound or b.bound:
+        limit, plain, rule = (one, two, a.bound) if a.bound else (two, one, b.bound)
+        return plain < limit if rule == "max" else plain > limit
+    return False
 
 
 def same_values(a: str, b: str) -> bool:
