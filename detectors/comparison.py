@@ -93,7 +93,7 @@ class Comparison:
     @cached_property
     def opposite(self) -> tuple[str, str] | None:
         """A pair of antonyms, one from each side, or None."""
-        one, two = content_words(self.a), content_words(self.b)
+        one, two = _words(self.a), _words(self.b)
         return opposite_words(one - two, two - one)
 
     @cached_property
@@ -119,6 +119,10 @@ class Comparison:
         """Whether each side holds a number that the other lacks."""
         one, two = _numbers(self.a), _numbers(self.b)
         return bool(one - two and two - one)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(w.lower() for w in WORD.findall(text))
 
 
 def _is_name(words: str) -> bool:

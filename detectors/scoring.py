@@ -19,6 +19,8 @@ from .scope import shapes
 CHUNK = 512
 HINT = 0.03  # least contradiction probability that is worth a closer look
 _FAR = 0.1  # keeps the pairs without a hint in order, below all that have one
+MIN_ALIGNED = 0.6  # share of the shorter sentence's content words, for aligned antonyms
+ALIGNED_SCORE = 0.85  # the least score of aligned antonyms without a benign shape; set by hand, not fitted
 FIRED = 0.5  # contradiction probability from which NLI counts as having fired
 VALUE = FEATURES.index("value")
 
@@ -71,12 +73,19 @@ def _scored(
     contradiction = np.maximum(forward[close], backward)[:, CONTRADICTION]
     for i, score, suspicion, why_not, p in zip(close, scores, suspicions, reasons, contradiction, strict=True):
         fired = _fired(chunk[i], float(p), use_values)
+        if _is_plain_opposite(chunk[i]) and why_not is None:
+            score = suspicion = max(score, ALIGNED_SCORE)
         found[i] = ScoredPair(chunk[i].pair, float(score), fired, why_not, float(suspicion))
     return found
 
 
 def _is_hint(c: Comparison, contradiction: float, use_values: bool) -> bool:
     return contradiction >= HINT or (use_values and c.value is not None) or c.aligned_opposite
+
+
+def _is_plain_opposite(c: Comparison) -> bool:
+    """Whether the sentences match but for opposite words, which a small NLI model may read as entailment."""
+    return c.aligned_opposite and c.containment >= MIN_ALIGNED
 
 
 def _fired(c: Comparison, contradiction: float, use_values: bool) -> tuple[str, ...]:

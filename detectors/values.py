@@ -69,6 +69,17 @@ PERIODS = {"day": "day", "daily": "day", "week": "week", "weekly": "week", "mont
 RATE = re.compile(rf"\W{{0,2}}(?:(?:per|an?|each|every|/)\W?)?({'|'.join(PERIODS)})\b", re.I)
 RATED = ("money", "percent", "count", "data", "volume")
 REPEATED = re.compile(r"(?<=\w) \((?:\d[\d,.]*)\)")  # "ninety (90) days"
+INTERVAL = re.compile(
+    r"\b(?:every|each|once (?:an?|per|every))\s+(?:(?P<n>\w+)\s+)?(?P<unit>hour|day|week|month|quarter|year)s?\b"
+    r"|\b(?P<adverb>hourly|daily|weekly|monthly|quarterly|yearly|annually)"
+    r"(?=\s*(?:[.,;:)]|$|\b(?:by|and|or|in|from|at|on)\b))",
+    re.I,
+)
+MEASURED = re.compile(  # "$10 monthly", "8 hours each day": a rate, not a rhythm
+    r"(?:\d|%|\b(?:euros?|dollars?|pounds?|times?|hours?|minutes?|days?|[mk]?g|ml|km|units?))\s*$", re.I
+)
+ADVERBS = {"hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month", "quarterly": "quarter",
+           "yearly": "year", "annually": "year"}  # fmt: skip
 BASIS_POINTS = re.compile(r"\b(\d+(?:\.\d+)?) basis points?\b", re.I)
 YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
 MIN_STRENGTH = 0.2  # below it the sentences share too little for the values to be of one attribute
@@ -132,7 +143,7 @@ def extract(text: str) -> tuple[Quantity, ...]:
     text = REPEATED.sub(lambda m: " " * len(m.group()), text)
     taken = [m.span() for m in IDENTIFIER.finditer(text)]
     found: list[Quantity] = []
-    for quantity in (*_dates(text), *_versions(text), *_basis_points(text), *_amounts(text)):
+    for quantity in (*_dates(text), *_versions(text), *_basis_points(text), *_intervals(text), *_amounts(text)):
         is_date = quantity.kind == "date" or quantity.kind == "version"
         if is_date:
             taken = [t for t in taken if not (quantity.start <= t[0] and t[1] <= quantity.end)]
@@ -173,6 +184,18 @@ def _basis_points(text: str) -> Iterator[Quantity]:
         yield Quantity(
             "percent" + _period(text[match.end() :]), share, share, 0, "", "", False, *match.span(), match.group()
         )
+
+
+def _intervals(text: str) -> Iterator[Quantity]:
+    """How often something happens, in seconds between two times: "every three years", "monthly"."""
+    for match in INTERVAL.finditer(text):
+        times = match["n"] or "1"
+        if not (times[0].isdigit() or times.lower() in SPELLED) or MEASURED.search(text[: match.start()]):
+            continue
+        unit = ADVERBS[match["adverb"].lower()] if match["adverb"] else match["unit"].lower()
+        seconds = 3 * UNITS["month"][1] if unit == "quarter" else UNITS[unit][1]
+        value = _number(times) * seconds
+        yield Quantity("interval", value, value, 0, "", "", False, *match.span(), match.group())
 
 
 def _period(after: str) -> str:
@@ -341,15 +364,16 @@ def disagreement(a: str, b: str) -> Finding | None:
     return Finding(kind, min(1.0, strength), f'"{best[0].text.strip()}" against "{best[1].text.strip()}"')
 
 
-def _bare(text: str, quantities: tuple[Quantity, ...]) -> str:
-    for q in reversed(quantities):
+def without_quantities(text: str) -> str:
+    """Return the text with a space in place of each quantity."""
+    for q in reversed(extract(text)):
         text = text[: q.start] + " " + text[q.end :]
     return text
 
 
 def _subject_overlap(a: str, one: tuple[Quantity, ...], b: str, two: tuple[Quantity, ...]) -> float:
     """Share of the shorter side's content words, quantities removed, that the other side has too."""
-    left, right = content_words(_bare(a, one)), content_words(_bare(b, two))
+    left, right = content_words(without_quantities(a)), content_words(without_quantities(b))
     if not left or not right:
         return 0.0
     shared = len(left & right)
@@ -376,5 +400,5 @@ def _scopes_differ(
         years = [{int(q.low) // 10_000 for q in side if q.kind == "date"} - {0} for side in (one, two)]
         if years[0] and years[1] and not years[0] & years[1]:
             return True
-    left, right = names(_bare(a, one)), names(_bare(b, two))
+    left, right = names(without_quantities(a)), names(without_quantities(b))
     return bool(left - right and right - left)

@@ -32,7 +32,9 @@ ANTONYMS = frozenset(
     automatically/manually accept/reject accepted/rejected approved/rejected approve/reject success/failure
     present/absent temporary/permanent daily/weekly weekly/monthly daily/monthly monthly/yearly monthly/quarterly
     quarterly/yearly read-only/writable voluntary/compulsory voluntary/mandatory on/off won/lost alive/dead
-    on-site/remote acquired/sold increases/decreases raised/lowered gained/lost""".split()
+    on-site/remote 
+    without/need without/needs without/require without/requires with/without acquired/sold
+    increases/decreases raised/lowered gained/lost""".split()
 )
 
 

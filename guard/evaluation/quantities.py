@@ -70,7 +70,7 @@ def _steady(text: str, q: Quantity, match: re.Match[str]) -> bool:
     after_number = text[q.start + match.end("high" if match["high"] else "low") :]
     if before.endswith("\n") or before.endswith("case of "):  # a subscript; a value that scopes
         return False
-    if q.kind in ("date", "version") or (match["join"] or "").strip() == "and":
+    if q.kind in ("date", "version", "interval") or (match["join"] or "").strip() == "and":
         return False
     if written.lower() in ("one", "zero", "0", "1") or (written[0].isupper() and before.strip()):
         return False
@@ -464,7 +464,7 @@ def roundings(text: str, rng: Random) -> Iterator[en.Changes]:
         match = WRITTEN.fullmatch(q.text)
         if (
             not match
-            or q.kind in ("date", "version")
+            or q.kind in ("date", "version", "interval")
             or match["high"]
             or q.bound
             or q.approximate
