@@ -184,12 +184,4 @@ def test_examples_planted_conflicts_and_near_misses(guard):
 
     missed = [row["note"] for row in plan["planted"] if not reported(row)]
     flagged = [row["why_not"] for row in plan["near_misses"] if reported(row)]
-    assert len(missed) <= 1, missed
-    assert not flagged
-
-
-def test_the_quickstart_prints_what_the_readme_shows():
-    ran = subprocess.run(
-        [sys.executable, "examples/quickstart.py"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert ran.stdout.strip() in (ROOT / "README.md").read_text()
+    assert not missed and not flagged
