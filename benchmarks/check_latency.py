@@ -105,7 +105,7 @@ def reference(passages: Sequence[Passage], model: CrossEncoder) -> tuple[tuple[C
     shipped = calibration.load()
     found = shipped.scores(calibration.features(compared, scores[: len(pairs)], scores[len(pairs) :]))
     scored = [ScoredPair(c.pair, float(s), (), why_not(c)) for c, s in zip(compared, found, strict=True)]
-    return resolve(scored, shipped.threshold)[0], 2 * len(pairs)
+    return resolve(scored, shipped.threshold, shipped.answer_threshold)[0], 2 * len(pairs)
 
 
 def _pair(sentences: Sequence[Sentence], vectors: np.ndarray, i: int, j: int) -> SentencePair:
