@@ -36,7 +36,6 @@ from detectors.comparison import Comparison, readable
 from detectors.conflict import resolve
 from detectors.encoder import load as load_encoder
 from detectors.evidence import Conflict, Passage, ScoredPair, Sentence, SentencePair, Span
-from detectors.scope import why_not
 from detectors.segment import segment
 from guard import Guard, GuardConfig
 
@@ -104,8 +103,8 @@ def reference(passages: Sequence[Passage], model: CrossEncoder) -> tuple[tuple[C
     compared = [Comparison(p) for p in pairs]
     shipped = calibration.load()
     found = shipped.scores(calibration.features(compared, scores[: len(pairs)], scores[len(pairs) :]))
-    scored = [ScoredPair(c.pair, float(s), (), why_not(c)) for c, s in zip(compared, found, strict=True)]
-    return resolve(scored, shipped.threshold, shipped.answer_threshold)[0], 2 * len(pairs)
+    scored = [ScoredPair(c.pair, float(s)) for c, s in zip(compared, found, strict=True)]
+    return resolve(scored, shipped.threshold)[0], 2 * len(pairs)
 
 
 def _pair(sentences: Sequence[Sentence], vectors: np.ndarray, i: int, j: int) -> SentencePair:

@@ -34,15 +34,13 @@ SHAPES = tuple(WhyNot)
 class Calibration:
     """``score = sigmoid(bias + weights · features)``; ``threshold`` is the shipped working point.
 
-    ``stance`` is (slope, bias) over the logit of the product of two stances; ``answer_threshold`` is the working
-    point of what these alone say, which is wrong more often at the same score.
+    ``stance`` is (slope, bias) over the logit of the product of two stances.
     """
 
     weights: npt.NDArray[np.float64]
     bias: float
     threshold: float
     stance: tuple[float, float]
-    answer_threshold: float
 
     def scores(self, rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return (n_pairs,) probabilities that a pair is a conflict, from (n_pairs, len(FEATURES))."""
@@ -68,8 +66,7 @@ def load(path: Path = SHIPPED) -> Calibration:
     stored = json.loads(path.read_text())
     weights = np.array([stored["weights"][name] for name in FEATURES])
     stance = stored["stance"]
-    line, answer_threshold = (stance["slope"], stance["bias"]), float(stance["threshold"])
-    return Calibration(weights, float(stored["bias"]), float(stored["threshold"]), line, answer_threshold)
+    return Calibration(weights, float(stored["bias"]), float(stored["threshold"]), (stance["slope"], stance["bias"]))
 
 
 def features(compared: Sequence[Comparison], forward: Scores, backward: Scores) -> npt.NDArray[np.float64]:

@@ -12,15 +12,13 @@ from .evidence import Benign, Conflict, ConflictType, Finding, ScoredPair, Sente
 from .words import NEGATION
 
 
-def resolve(
-    scored: Iterable[ScoredPair], threshold: float, answer_threshold: float
-) -> tuple[tuple[Conflict, ...], tuple[Benign, ...]]:
+def resolve(scored: Iterable[ScoredPair], threshold: float) -> tuple[tuple[Conflict, ...], tuple[Benign, ...]]:
     """Return the conflicts, and the pairs that only a benign shape keeps below ``threshold``, best first.
 
     Passages whose sentences clash are not reported a second time for answering the question differently.
     """
     scored = list(scored)
-    over = [s for s in scored if s.score >= (answer_threshold if s.detectors == ("stance",) else threshold)]
+    over = [s for s in scored if s.score >= threshold]
     texts = {frozenset((s.pair.a.text, s.pair.b.text)) for s in over}
     over = [s for s in over if not _inherited(s.pair, texts)]
     clashing = {s.passage_ids for s in over if s.detectors != ("stance",)}

@@ -48,7 +48,7 @@ class Stance:
         for a, b in combinations(passages, 2):
             product = max(found[a.id][0] * found[b.id][1], found[a.id][1] * found[b.id][0])
             score = material.calibration.stance_score(product)
-            asked = nli if score >= material.calibration.answer_threshold else None  # only what is reported is quoted
+            asked = nli if score >= material.calibration.threshold else None  # only what is reported is quoted
             one, two = (_clearest(p, question, material.sentences, asked) for p in (a, b))
             yield ScoredPair(SentencePair(one, two), score, ("stance",))
 

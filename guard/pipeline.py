@@ -72,7 +72,7 @@ class Guard:
         sentences, not_read = self._sentences(passages)
         pairs, not_paired = self._candidates(sentences)
         scored, not_scored = self._scores(passages, question, sentences, pairs, progress)
-        conflicts, benign = resolve(scored, self.threshold, self._calibration.answer_threshold)
+        conflicts, benign = resolve(scored, self.threshold)
         clusters = near_duplicates(passages, conflicts)
         decision = decide(conflicts, passages, clusters, self.config.policy)
         kept, removed, notice = remediate(passages, conflicts, decision, self.config.policy.min_passages)
@@ -115,7 +115,7 @@ class Guard:
     def _calibration(self) -> calibration.Calibration:
         shipped = calibration.load()
         threshold = self.config.threshold
-        return shipped if threshold is None else replace(shipped, threshold=threshold, answer_threshold=threshold)
+        return shipped if threshold is None else replace(shipped, threshold=threshold)
 
     @cached_property
     def _detectors(self) -> dict[str, Detector]:

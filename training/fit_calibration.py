@@ -282,10 +282,9 @@ def main() -> None:
     report(scores, found, threshold)
     x, y, w = stance_rows(asked, scorer)
     stance = LogisticRegression(C=10).fit(x[:, None], y, w)
-    p = stance.predict_proba(x[:, None])[:, 1]
-    answer_threshold = round(
-        float(next(t for t in np.arange(0.5, 1.0, 0.01) if (p[~y] >= t).mean() <= ANSWER_ALARMS)), 2
-    )
+    sums = x * stance.coef_[0, 0] + stance.intercept_[0]
+    # Shifted, so that the threshold is reached where only a few pairs of agreeing passages would be reported.
+    shift = logit(threshold) - float(np.quantile(sums[~y], 1 - ANSWER_ALARMS))
     print(f"stance: {len(y)} pairs of passages, AUROC {roc_auc_score(y, x, sample_weight=w):.3f}")
     coefficient, bias = fit(found, np.ones(len(found.y), dtype=bool))
     stored = {
@@ -294,8 +293,7 @@ def main() -> None:
         "weights": {name: round(float(c), 4) for name, c in zip(FEATURES, coefficient, strict=True)},
         "stance": {
             "slope": round(float(stance.coef_[0, 0]), 4),
-            "bias": round(float(stance.intercept_[0]), 4),
-            "threshold": answer_threshold,
+            "bias": round(float(stance.intercept_[0]) + shift, 4),
         },
     }
     args.out.write_text(json.dumps(stored, indent=2) + "\n")
