@@ -22,7 +22,7 @@ def examples():
     """Yield (command, expected output); a command may go on over lines that end in a backslash."""
     for block in CONSOLE:
         for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
-            match = re.match(r"((?:.*\\\n)*.*)\n(.*)", part, re.S)
+            match = re.match(r"((?:[^\n]*\\\n)*[^\n]*)\n(.*)", part, re.S)
             yield match[1], match[2]
 
 
