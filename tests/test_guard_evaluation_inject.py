@@ -11,8 +11,8 @@ from detectors.errors import InputError
 from detectors.evidence import Passage
 from detectors.segment import segment
 from guard.evaluation.edits import CONTRADICTING, CONTROLS, EditKind, contradict, restate
-from guard.evaluation.english import Names
 from guard.evaluation.inject import InjectionKind, inject
+from guard.evaluation.names import Names
 
 K = EditKind
 # (kind, sentence, every edit that is right); the first seeds must give nothing else.

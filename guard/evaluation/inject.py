@@ -23,6 +23,8 @@ from detectors.words import NEGATION
 from . import edits
 from . import english as en
 from .edits import Edit, EditKind
+from .names import Names
+from .statements import usable
 
 
 class InjectionKind(StrEnum):
@@ -57,7 +59,7 @@ class Injection:
 class _Corpus:
     passages: tuple[Passage, ...]
     sentences: tuple[tuple[Sentence, ...], ...]  # of each passage
-    names: en.Names
+    names: Names
 
     def fresh_id(self, base: str) -> str:
         taken = {p.id for p in self.passages}
@@ -89,7 +91,7 @@ def inject(
         raise InputError("inject: two passages share an id; give every passage an id of its own")
     rng = Random(seed)
     sentences = tuple(tuple(segment(p)) for p in passages)
-    corpus = _Corpus(tuple(passages), sentences, en.Names.of(p.text for p in passages))
+    corpus = _Corpus(tuple(passages), sentences, Names.of(p.text for p in passages))
     places = [(i, j) for i, found in enumerate(sentences) for j, s in enumerate(found) if _editable(s)]
     order = [kind for kind in InjectionKind if kind in kinds]
     planter = _Planter(corpus, places, rng)
@@ -129,10 +131,10 @@ class _Planter:
 
 
 def _editable(sentence: Sentence) -> bool:
-    return sentence.kind in ("prose", "item") and edits.usable(sentence.text)
+    return sentence.kind in ("prose", "item") and usable(sentence.text)
 
 
-def _edited(text: str, kind: EditKind, rng: Random, names: en.Names) -> Edit | None:
+def _edited(text: str, kind: EditKind, rng: Random, names: Names) -> Edit | None:
     return edits.contradict(text, rng, kind, names) if kind in edits.CONTRADICTING else edits.restate(text, rng, kind)
 
 
@@ -204,7 +206,7 @@ def _conditional(corpus: _Corpus, at: Place, kind: EditKind, rng: Random) -> Inj
     """
     original = corpus.sentences[at[0]][at[1]]
     implied = _implied(corpus, at, rng)
-    edit = _edited(implied[0], kind, rng, en.Names()) if implied else None
+    edit = _edited(implied[0], kind, rng, Names()) if implied else None
     if implied is None or edit is None or (implied[2] and implied[2] not in edit.after):
         return None
     planted = Passage(corpus.fresh_id(f"{original.passage_id}-note"), edit.after)
@@ -239,7 +241,7 @@ def _instance(text: str, rng: Random) -> tuple[str, str, str] | None:
     return f"{member} {verb} {text[match.end() :]}", bridge, member
 
 
-def _generalised(text: str, names: en.Names, rng: Random) -> tuple[str, str, str] | None:
+def _generalised(text: str, names: Names, rng: Random) -> tuple[str, str, str] | None:
     """A fact made a rule: (what holds for every member of a class, the bridge, the class), or None for no fact.
 
     "Brixley delivers within 30 days." -> "Every group A entry delivers within 30 days.", "Brixley is a group A entry."
