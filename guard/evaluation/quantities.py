@@ -17,7 +17,7 @@ from .changes import Change, Changes, changed
 from .verbs import PAST
 
 WRITTEN = re.compile(
-    r"(?P<sign>[$€£¥]\s?|(?:USD|EUR|GBP|CHF)\s)?(?P<low>\d[\d,]*(?:\.\d+)?|[A-Za-z]+)"
+    r"(?P<sign>[$€£¥]\s?|(?i:USD|EUR|GBP|CHF)\s)?(?P<low>\d[\d,]*(?:\.\d+)?|[A-Za-z]+)"
     r"(?:(?P<join>\s?(?:-|–|to|and)\s?)(?P<high>\d[\d,]*(?:\.\d+)?))?(?P<rest>.*)",
     re.S,
 )
