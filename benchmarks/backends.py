@@ -33,7 +33,11 @@ WORDS = (
 
 def text_pairs(n: int) -> list[tuple[str, str]]:
     rng = random.Random(0)
-    return [tuple(" ".join(rng.choices(WORDS, k=rng.randint(12, 24))) for _ in range(2)) for _ in range(n)]  # type: ignore[misc]
+
+    def side() -> str:
+        return " ".join(rng.choices(WORDS, k=rng.randint(12, 24)))
+
+    return [(side(), side()) for _ in range(n)]
 
 
 def batches(pairs: list[tuple[str, str]]) -> list[Batch]:

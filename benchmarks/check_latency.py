@@ -5,7 +5,8 @@
 A request is ten passages of about 100 words: one set of the suite (benchmarks/suite/sets.jsonl) with a conflict
 between passages, filled up with passages of other sets.  The reference scores every pair of sentences in both
 directions with ``CrossEncoder.predict`` and its defaults (no candidates, no cascade, no length sorting of ours) and
-then sums the same evidence with the same weights and threshold.  No pair is seen twice, so no cache helps.
+then sums the same evidence with the same weights and threshold, but without the rule for aligned antonyms.  No pair
+is seen twice, so no cache helps.
 
 Printed: median and p95 of both and their ratio; pairs scored; the share of each stage; how many of the true
 conflicts (those that the suite planted) the reference finds and the check keeps; and the exponent with which the

@@ -13,7 +13,7 @@ import numpy as np
 from .calibration import FEATURES, Calibration, features
 from .comparison import Comparison, readable
 from .evidence import ScoredPair, SentencePair, Unverified, WhyNot
-from .nli import CONTRADICTION, NLIModel, Scores
+from .nli import CONTRADICTION, NLIModel
 from .scope import shapes
 
 CHUNK = 512
@@ -102,10 +102,3 @@ def _by_value(c: Comparison) -> ScoredPair:
     if c.value is None or shapes(c) & {WhyNot.SCOPE, WhyNot.DIFFERENT_SUBJECTS, WhyNot.TABLE_ROWS}:
         return ScoredPair(c.pair, 0.0)
     return ScoredPair(c.pair, c.value.strength, ("values",))
-
-
-def both_directions(pairs: Sequence[SentencePair], nli: NLIModel) -> tuple[Scores, Scores]:
-    """Return NLI scores of (a, b) and (b, a), each (n_pairs, 3)."""
-    texts = [(readable(p.a), readable(p.b)) for p in pairs]
-    both = nli.score(texts + [t[::-1] for t in texts])
-    return both[: len(pairs)], both[len(pairs) :]

@@ -2,8 +2,8 @@
 
     python training/fit_calibration.py DATA_FOLDER detectors/models/calibration.json --suite benchmarks/suite
 
-Only what no model was trained on is read: the groups of training sets that `data.is_held_out_set` sets apart, the
-held-out NLI rows, and the ``tune`` half of the suite.  Labels are known for passages, not for sentences, so the fit
+Only what `train_nli.py` keeps from a model is read: the groups of training sets that `data.is_held_out_set` sets apart,
+the held-out NLI rows, and the ``tune`` half of the suite.  Labels are known for passages, not for sentences, so the fit
 alternates: score all candidate pairs, keep the highest of each bag (the pair that would be reported), refit.  A bag
 is a consistent set, a conflicting pair of passages, the rest of a conflicting set, or a labelled pair of sentences.
 
@@ -36,9 +36,8 @@ from sklearn.metrics import roc_auc_score
 from detectors import encoder, nli
 from detectors.calibration import EVIDENCE, FEATURES, SHAPES, features, logit, sigmoid
 from detectors.candidates import candidate_pairs
-from detectors.comparison import Comparison
+from detectors.comparison import Comparison, readable
 from detectors.evidence import Passage, Sentence, SentencePair, Span
-from detectors.scoring import both_directions
 from detectors.segment import segment
 from detectors.stance import is_yes_no, stances
 
@@ -155,6 +154,13 @@ class Evidence:
     def top(self, sums: np.ndarray) -> np.ndarray:
         """Return for each bag the row of its highest sum."""
         return np.array([s + int(sums[s:e].argmax()) for s, e in zip(self.start[:-1], self.start[1:], strict=True)])
+
+
+def both_directions(pairs: Sequence[SentencePair], scorer: nli.NLIModel) -> tuple[nli.Scores, nli.Scores]:
+    """Return NLI scores of (a, b) and (b, a), each (n_pairs, 3); unlike in the product, of every pair."""
+    texts = [(readable(p.a), readable(p.b)) for p in pairs]
+    both = scorer.score(texts + [t[::-1] for t in texts])
+    return both[: len(pairs)], both[len(pairs) :]
 
 
 def evidence(bags: Sequence[Bag], scorer: nli.NLIModel) -> Evidence:

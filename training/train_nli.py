@@ -118,6 +118,7 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, default=1.5e-4)
     parser.add_argument("--start", type=Path, default=base_model_path(), help="weights to start from")
     parser.add_argument("--end", type=float, default=0.0, help="share of the learning rate that is left at the end")
+    parser.add_argument("--sample", type=int, help="use this many rows beside the hand-written ones, chosen by seed")
     parser.add_argument("--seed", type=int, default=7)
     args = parser.parse_args()
 
@@ -136,6 +137,10 @@ def main() -> None:
     )
     model.train()
     train, held_out = load(args.data, args.seed)
+    if args.sample:
+        written = [r for r in train if r.source.startswith("written_")]
+        others = [r for r in train if not r.source.startswith("written_")]
+        train = written + random.Random(args.seed).sample(others, min(args.sample, len(others)))
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, weight_decay=0.01, fused=True)
     print(f"{len(train)} training rows, {len(held_out)} held out", flush=True)
 

@@ -116,5 +116,4 @@ def _quiet_libraries() -> None:
     """Keep the libraries' own bars and notes off stderr."""
     import transformers
 
-    transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
