@@ -2,11 +2,11 @@
 
     python benchmarks/check_latency.py [--requests 20] [--out latency.json]
 
-A request is ten passages of about 100 words: one set of the suite (benchmarks/suite/sets.jsonl) with a conflict
-between passages, filled up with passages of other sets.  The reference scores every pair of sentences in both
-directions with ``CrossEncoder.predict`` and its defaults (no candidates, no cascade, no length sorting of ours) and
-then sums the same evidence with the same weights and threshold, but without the rule for aligned antonyms.  No pair
-is seen twice, so no cache helps.
+A request is ten passages of about 100 words: one set of the suite's tune half (benchmarks/suite/sets.jsonl) with a
+conflict between passages, filled up with passages of other sets, each with one more passage below it.  The reference
+scores every pair of sentences in both directions with ``CrossEncoder.predict`` and its defaults (no candidates, no
+cascade, no length sorting of ours) and then sums the same evidence with the same weights and threshold, but without
+the rule for aligned antonyms.  No pair is seen twice, so no cache helps.
 
 Printed: median and p95 of both and their ratio; pairs scored; the share of each stage; how many of the true
 conflicts (those that the suite planted) the reference finds and the check keeps; and the exponent with which the
@@ -80,7 +80,10 @@ def request(sets: Sequence[dict[str, Any]], at: int, n: int) -> tuple[list[Passa
     rng, own = random.Random(at), sets[at]
     passages = [Passage(f"{own['id']}/{p['id']}", p["text"]) for p in own["passages"]]
     others = [Passage(f"{s['id']}/{p['id']}", p["text"]) for s in sets if s is not own for p in s["passages"]]
-    passages += rng.sample(others, n - len(passages))
+    rng.shuffle(others)
+    passages += others[: n - len(passages)]
+    below = others[n - len(own["passages"]) :]
+    passages = [Passage(p.id, f"{p.text}\n\n{more.text}") for p, more in zip(passages, below, strict=False)]
     rng.shuffle(passages)
     by_id = {p.id: p for p in passages}
 
@@ -140,7 +143,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=20)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    sets = [json.loads(line) for line in SUITE.open()]
+    sets = [s for s in map(json.loads, SUITE.open()) if s["half"] == "tune"]
     chosen = [i for i, s in enumerate(sets) if s["kind"] == "pair"][: args.requests]
     given = [request(sets, i, 10) for i in chosen]
     guard = TimedGuard(GuardConfig(detectors=("nli", "values")), scorer=TimedScorer.like(nli.load()))

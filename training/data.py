@@ -42,7 +42,7 @@ MAX_ROWS = {
     "edited_negation": 1500, "edited_addition": 1000, "edited_omission": 2000, "edited_synonym": 3000,
 }  # fmt: skip
 # Rows of evidence against claim, and of edited passages, are what the model is for: show them more often.
-COPIES = {"vitaminc": 2, "chatprotect": 2, "aligned_": 2, "self_": 2, "written_": 12}
+COPIES = {"vitaminc": 2, "chatprotect": 2, "aligned_": 2, "self_": 2, "written_": 8}
 GENERATED_FROM = 30_000  # sentences
 LOSSY = (EditKind.ADDITION, EditKind.ROUNDING)  # the edited sentence says a little more, or something else
 WRITTEN = Path(__file__).parent / "pairs"  # our own pairs
