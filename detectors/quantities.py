@@ -1,0 +1,832 @@
+"""Reads the quantities of a sentence: amounts with units, money, shares, dates, times, versions, rhythms, scores.
+
+Each reader claims the characters it understood, the surest first, so that the digits of a date, an address or a part
+number are read once and never as a count.  What is ambiguous ("EUR 1.490", "03/04/2024", "5 mw") is left out rather
+than guessed.  Units and number words come from `detectors.units`.  Knows nothing about comparing two sentences.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from .units import (
+    CURRENCIES, DAY_S, FOLDED, FRACTIONS, GLYPHS, MONTHS, NUMBER_WORDS, ORDINALS, SCALES, SPELLED, SYMBOLS, WEEKDAYS,
+    WORDS, YEAR_S, spelled_number,
+)  # fmt: skip
+from .words import STOP_WORDS, WORD, stem
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A value in its kind's canonical unit; ``low == high`` unless the text gives a range.
+
+    ``kind`` may end in what a rate is per: "mass per day".  Dates are the number yyyymmdd with 00 for what is not
+    said, times minutes after midnight, versions and scores have their own encoding.  ``half_step`` is half of the last
+    digit written: 3.1 mi may be anything from 3.05 to 3.15.  ``noun`` is what is counted: stems, in order.
+    ``bound`` is "" for a plain value; "min" and "max" for a limit that a rule sets, which is itself the attribute;
+    "least", "most", "over" and "under" for a figure described by a bound, the last two exclusive; "as of" for the
+    day on which a figure was taken.  ``role`` is "start" or "end" of a span, "from" or "to" for one end of it, and
+    "by" for a change.  ``text`` is ``sentence[start:end]``.
+    """
+
+    kind: str
+    low: float
+    high: float
+    half_step: float
+    noun: str
+    bound: str
+    approximate: bool
+    start: int
+    end: int
+    text: str
+    role: str = ""
+    unit: str = ""
+
+
+Span = tuple[int, int]
+Reader = Callable[[str], Iterator[Quantity]]
+
+# ---------------------------------------------------------------- what is no quantity
+
+ADDRESS = re.compile(
+    r"\b(?:https?|ftp)://\S+|\bwww\.\S+|\S+@\S+\.\w+|\b\d{1,3}(?:\.\d{1,3}){3}(?:[/:]\d+)?\b|\bCVE-\d{4}-\d+\b"
+    r"|\bISBN(?:-1[03])?:?\s?[\d\-Xx ]{9,17}|\bISSN:?\s?\d{4}-\d{3}[\dXx]|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
+    r"|\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{7,40}\b"
+    r"|(?<![\w.])\+\d[\d\s()\-/]{5,}\d|\(\d{2,4}\)\s?\d{3}[\d\s\-]{3,}|\b\d{3}[-.]\d{3}[-.]\d{4}\b|\b24/7\b"
+    r"|(?<!\w)[\w.\-]*/[\w.\-/]*[A-Za-z][\w.\-/]*\.\w{1,5}\b"
+)
+_LABELS = """section|sections|sec|chapter|chapters|article|articles|art|page|pages|pp|figure|fig|table|step|steps|rule|
+rules|clause|clauses|appendix|annex|exhibit|schedule|rfc|iso|iec|din|no|nos|nr|number|level|tier|paragraph|para|§|§§|
+room|suite|building|gate|platform|route|highway|interstate|flight|line|lines|phase|type|grade|class|floor|stage|item|
+id|ticket|order|form|lot|batch|serial|patch|build|issue|pull request|pr|question|part|title|volume|vol|episode|season|
+group|cohort|arm|category|port|ports|law|act|resolution|regulation|directive|case|docket|bill|amendment|protocol|
+model|mark|unit|zone|district|ward|box|locker|rack|slot|bay|channel|option|scenario|experiment|sample|figure|note|
+footnote|exercise|lesson|module|week no|account|invoice|policy no|reference|ref|code|error|exit code|status|http|http/"""
+LABELLED = re.compile(
+    rf"(?<![\w])(?:{'|'.join(_LABELS.replace(chr(10), '').split('|'))})\.?:?\s?(?:no\.?\s|number\s|#\s?)?"
+    r"\d[\w.\-/()]*(?:(?:,\s|\s?[-–]\s?|\s(?:and|or|to)\s)\d[\w.\-/]*)*"
+    r"(?!\s?(?:%|percent|days?\b|hours?\b|minutes?\b|weeks?\b|months?\b|years?\b|euros?\b|dollars?\b))",
+    re.I,
+)
+PART_NUMBER = re.compile(
+    r"#\d+|\b[A-Z]+-\d[\w\-]*|\b\d+-[A-Z]+\d[\w\-]*|\b(?<![.,])\d+(?:-\d+){2,}\b|\b[A-Za-z]+\d+[\w\-]*"
+    r"|\b\d+[A-Z]-?\d\w*|\b\d+[A-Z]{2,}\d+\b|\b[2-6]G\b|^\s*\d+[.)]\s|\b\d+(?:\.\d+)?\s?[x×]\s?\d[\d.x× ]*(?:\s?[a-z]{1,2}\b)?"
+    r"|\b\d{3}-\d{3}\b|\b0\d{3,}\b"
+)
+
+# ---------------------------------------------------------------- bounds, hedges, roles
+
+_PAST = re.compile(
+    r"\b(?:had|was|were|did|sold|grossed|(?:has|have) (?:been|\w+ed|sold|made|won|seen|grown))\b", re.I
+)
+_HEDGED = r"(?:about|around|approximately|approx\.?|roughly|nearly|almost|some|circa|ca\.|c\.|an estimated|estimated|~|≈)"
+ABOUT = re.compile(rf"(?:(?<!\w){_HEDGED}|\bclose to|\bin the region of|\bthe order of)\s?(?:the\s)?$", re.I)
+ABOUT_AFTER = re.compile(r"-?\s?(?:ish\b|or so\b|or thereabouts\b)", re.I)
+_BOUNDS = {
+    "max": r"at most|up to|(?:no|not) (?:more|longer|later|higher|greater|larger) than|(?:not|never) exceed(?:ing)?"
+           r"|maximum(?: of)?|max\.?|within|capped at|limited to|(?:a )?limit of|≤|<=|as (?:many|much) as",
+    "min": r"at least|(?:no|not) (?:fewer|less|earlier|lower|shorter) than|minimum(?: of)?|min\.|starting (?:at|from)"
+           r"|≥|>=",
+    "under": r"(?:less|fewer|lower|smaller|younger|shorter|earlier|cheaper) than(?: of)?|under|below|before|prior to"
+             r"|ahead of|(?<![<>=])<",
+    "over": r"(?:more|higher|greater|older|longer|larger|later) than(?: of)?|over|above|exceed(?:s|ed|ing)?"
+            r"|in excess of|upwards? of|beyond|(?<![<>=])>",
+}  # fmt: skip
+BOUNDS = {name: re.compile(rf"(?:(?<!\w)(?:{words}))\s?(?:the\s|a\s)?$", re.I) for name, words in _BOUNDS.items()}
+LIMIT_NOUN = re.compile(r"\b(?P<max>maximum|max|upper|latest)?(?P<min>minimum|min|lower|earliest)?\s(?:\w+\s){0,3}"
+                        r"(?:is|are|of|was|:|at|=)\s?$", re.I)  # fmt: skip
+BOUND_AFTER = {
+    "min": re.compile(r"\+|\s?(?:or|and) (?:more|older|over|later|newer|above|greater|higher|longer|up)\b|\sminimum\b"
+                      r"|\sor more\b", re.I),
+    "max": re.compile(r"\s?(?:or|and) (?:less|fewer|under|younger|below|lower|earlier|shorter)\b|\smaximum\b"
+                      r"|\sat (?:the )?(?:most|latest)\b", re.I),
+}  # fmt: skip
+DATE_BOUNDS = {
+    "as of": re.compile(r"\b(?:as of|as at|(?:accessed|retrieved|updated|dated)(?: on)?:?)\s(?:the\s)?$", re.I),
+    "under": re.compile(r"\b(?:before|earlier than|prior to|ahead of)\s(?:the\s)?$", re.I),
+    "over": re.compile(r"\b(?:after|later than|following|past)\s(?:the\s)?$", re.I),
+    "by": re.compile(r"\bby\s(?:the\s)?(?:end of\s)?$", re.I),
+    "max": re.compile(r"\b(?:no later than|not later than)\s(?:the\s)?$", re.I),
+    "min": re.compile(r"\b(?:no earlier than|not before|at the earliest)\s(?:the\s)?$", re.I),
+}
+DATE_ROLES = {
+    "from": re.compile(r"\b(?:from|since|starting|beginning|effective|commencing)\s(?:on\s|in\s|as of\s)?(?:the\s)?$",
+                       re.I),
+    "to": re.compile(r"\b(?:until|till|through|up to|ending|expires?)\s(?:on\s|in\s)?(?:the\s)?$", re.I),
+}  # fmt: skip
+DEADLINE = re.compile(r"\b(?:must|shall|should|will|has to|have to|due|deadline|submit|pay|payable|file|expires?)\b", re.I)
+CHANGE = re.compile(
+    r"\b(?:rose|rise[sn]?|rising|raised?|raises|fell|falls?|fallen|grew|grows?|grown|increas\w+|decreas\w+|reduc\w+"
+    r"|lower(?:s|ed)|drop\w*|declin\w+|cut|cuts|climb\w+|jump\w*|surg\w+|slip\w+|gain\w*|went|goes|chang\w+|shrank"
+    r"|shorten\w*|expand\w*|improv\w+|up|down|slow\w+|moved|narrow\w+|widen\w+|extend\w+)\s(?:[^\s,;]+\s){0,5}?$", re.I
+)  # fmt: skip
+DELTA_AFTER = re.compile(
+    r"\s?(?:\w+\s)?(?:increase|decrease|rise|growth|drop|decline|reduction|hike|cut|more|less|fewer|higher|lower"
+    r"|faster|slower|cheaper|larger|smaller|better|worse|longer|shorter|discount|up|down)\b(?!\sthan\s\d)", re.I
+)  # fmt: skip
+NEGATED = re.compile(r"\b(?:not|n['’]t|never|rather than|instead of|isn['’]t|formerly|previously)\s(?:just\s|only\s)?$", re.I)
+
+PERIODS = {"day": "day", "daily": "day", "week": "week", "weekly": "week", "month": "month", "monthly": "month",
+           "quarter": "quarter", "quarterly": "quarter", "year": "year", "yearly": "year", "annum": "year",
+           "annual": "year", "annually": "year", "hour": "hour", "hourly": "hour", "minute": "minute",
+           "second": "second", "night": "night", "mo": "month", "yr": "year", "hr": "hour", "h": "hour", "d": "day",
+           "min": "minute", "sec": "second", "s": "second"}  # fmt: skip
+RATE = re.compile(
+    rf"(?:\s(?!twice|once|times|per\b)[a-z\-]+){{0,2}}?(?:(?:\s?/\s?|\sper\s)(?P<per>[A-Za-z]+)|\s?\(?(?:an?|each|every)\s(?P<each>{'|'.join(PERIODS)})\b"
+    r"|\s(?:once\s|a\s)?(?P<adverb>daily|weekly|monthly|quarterly|yearly|annually|hourly)\b)"
+    r"(?:(?:\s?/\s?|\sper\s)(?P<also>[A-Za-z]+))?",
+    re.I,
+)
+PERIOD_BEFORE = re.compile(r"\b(hourly|daily|weekly|monthly|quarterly|yearly|annual)\s(?:\w+\s){0,4}$", re.I)
+
+
+def _bound(text: str, start: int, end: int) -> str:
+    """Return the bound that stands before or after ``text[start:end]``; a description in the past sets no rule."""
+    before, after = text[max(0, start - 40) : start], text[end : end + 24]
+    found = next((name for name, pattern in BOUNDS.items() if pattern.search(before)), "")
+    found = found or next((name for name, pattern in BOUND_AFTER.items() if pattern.match(after)), "")
+    if not found and (limit := LIMIT_NOUN.search(before)):
+        found = "max" if limit["max"] else "min" if limit["min"] else ""
+    if found in ("min", "max") and _PAST.search(text):
+        return "least" if found == "min" else "most"
+    if found in ("over", "under") and re.search(r"\b(?:must|shall|should|may|allowed|required)\b", text):
+        return "min" if found == "over" else "max"
+    return found
+
+
+def _change(text: str, start: int, end: int) -> str:
+    """Return "by", "from" or "to" where the amount is (an end of) a change: "rose by 5%", "cut from 10 to 8"."""
+    before = text[max(0, start - 60) : start]
+    word = re.search(r"\b(by|from|to|at)\s(?:\w+\s){0,2}$", before, re.I)
+    if CHANGE.search(before[: word.start() + 0] if word else before) or (
+        word and re.search(r"\bfrom\s\S+(?:\s\S+){0,2}\s$", before[: word.start()]) and CHANGE.search(
+            before[: before.lower().rfind("from")]
+        )
+    ):  # fmt: skip
+        return word[1].lower().replace("at", "to") if word else "by"
+    return "by" if DELTA_AFTER.match(text[end : end + 24]) else ""
+
+
+def _period(text: str, start: int, end: int) -> str:
+    """Return what a rate is per, " per month", or nothing: 8% a month and 8% a year are different attributes."""
+    match = RATE.match(text[end : end + 60])
+    if match:
+        words = [match["per"] or match["each"] or match["adverb"], match["also"]]
+        return "".join(f" per {PERIODS.get(w.lower(), stem(w.lower()))}" for w in words if w)
+    before = PERIOD_BEFORE.search(text[max(0, start - 40) : start])
+    return f" per {PERIODS[before[1].lower()]}" if before else ""
+
+
+# ---------------------------------------------------------------- dates and times
+
+_MONTH = "(?P<month>" + "|".join(sorted(MONTHS, key=len, reverse=True)) + r")\.?"
+_CAPITAL_MONTH = "(?P<month>" + "|".join(m.capitalize() for m in sorted(MONTHS, key=len, reverse=True)) + r")\b\.?"
+_YEAR = r"(?:1[0-9]|20)\d\d"
+YEAR = re.compile(_YEAR)
+DATES = (
+    re.compile(r"\b(?P<year>\d{4})-(?P<mon>\d{2})-(?P<day>\d{2})(?!\d|-)"),
+    re.compile(r"\b(?P<day>\d{1,2})\.(?P<mon>\d{1,2})\.(?P<year>(?:19|20)\d{2})\b"),
+    re.compile(r"\b(?P<us>\d{1,2}/\d{1,2})/(?P<year>(?:19|20)\d{2})\b"),
+    re.compile(rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s(?:of\s)?{_MONTH}(?:,?\s(?P<year>\d{{4}}))?\b", re.I),
+    re.compile(rf"\b{_MONTH}\s(?:the\s)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)(?:,?\s(?P<year>\d{{4}})\b)?", re.I),
+    re.compile(rf"\b{_MONTH},?\s(?:of\s)?(?P<year>\d{{4}})\b", re.I),
+    re.compile(r"\bQ(?P<quarter>[1-4])(?:\s(?:of\s)?|/)(?P<year>\d{4})\b|\b(?P<year2>\d{4})[\s-]?Q(?P<quarter2>[1-4])\b"),
+    re.compile(
+        r"\b(?P<ordinal>first|second|third|fourth) quarter(?:\s(?:of\s)?(?P<year>\d{4}))?\b|\bQ(?P<quarter>[1-4])\b", re.I
+    ),
+    re.compile(
+        r"\b(?:in|by|since|until|till|from|during|through|before|after|early|mid|late|that|last|next|this|following"
+        rf"|to|of|and)[\s-]{_CAPITAL_MONTH}(?!\s?\d)"
+    ),
+    re.compile(r"\b(?P<decade>1[5-9]\d0|20\d0)s\b"),
+    re.compile(rf"\b(?P<year>{_YEAR})\s?[-–—/]\s?(?P<until>{_YEAR}|\d\d)\b(?![-–/\d])"),
+    re.compile(rf"\b(?:between|from)\s(?P<year>{_YEAR})\s(?:and|to|until|till|through)\s(?P<until>{_YEAR})\b", re.I),
+    re.compile(
+        r"(?:\b(?:in|fiscal(?:\syear)?|fy|since|by|from|until|till|to|of|during|before|after|through|(?:later|earlier)\sthan"
+        r"|circa|year|early|mid|late|spring|summer|autumn|fall|winter|end|(?<=\d{4}\s)(?:and|or)|born|died|founded"
+        r"|established|opened|released)"
+        rf"(?:\sin|\sof)?:?[\s-]|[,(:–]\s?|\bc\.\s?)(?P<year>{_YEAR})\b(?![-–/%’']?\w)(?!\s[a-z]+s\b(?<!\bis)(?<!\bwas)(?<!\bhas))"
+        r"(?![,.]\d)",
+        re.I,
+    ),
+)
+FISCAL = re.compile(r"\b(?:fiscal(?:\syear)?|fy)\s?$", re.I)
+_HOURS = {w: int(v) for w, v in SPELLED.items() if 1 <= v <= 12}
+_HOUR_WORD = "|".join(sorted(_HOURS, key=len, reverse=True))
+_HALF_DAY = r"(?P<half>[ap]\.?\s?m\b\.?)"
+TIMES = (
+    re.compile(
+        r"(?<![\d:.,$€£])(?:(?P<from>\d{1,2})\s?(?:-|–|to)\s?)?(?P<hour>\d{1,2})(?:[:.](?P<minute>[0-5]\d))?"
+        rf"\s?{_HALF_DAY}", re.I),
+    re.compile(r"(?<![\d:.,])(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::[0-5]\d)?(?![\d:])"),
+    re.compile(rf"\b(?P<past>half|quarter|twenty|ten|five) (?P<side>past|to) (?P<word>{_HOUR_WORD}|\d{{1,2}})\b", re.I),
+    re.compile(rf"\b(?P<word>{_HOUR_WORD}|\d{{1,2}}) o['’]clock\b", re.I),
+    re.compile(r"\b(?P<name>noon|midday|midnight)\b", re.I),
+)  # fmt: skip
+PAST = {"half": 30, "quarter": 15, "twenty": 20, "ten": 10, "five": 5}
+WEEKDAY = re.compile(
+    r"(?<!Black )(?<!Cyber )(?<!Good )(?<!Ash )(?<!Easter )(?<!Super )\b(?P<day>Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b"
+    r"(?!\s(?:Times|Night|Mail|Telegraph|Express|Herald|Mirror|School))"
+)
+_WEEKDAY_STEMS = {d[:3]: i for d, i in WEEKDAYS.items()}
+
+
+def _date(value: float, until: float, text: str, start: int, end: int, role: str = "") -> Quantity:
+    before = text[max(0, start - 40) : start]
+    bound = next((name for name, pattern in reversed(DATE_BOUNDS.items()) if pattern.search(before)), "")
+    if bound == "by":
+        bound = "max" if DEADLINE.search(text) else "most"
+    if bound == "over" and re.search(r"\bnot after\s$", before):
+        bound = "max"
+    role = role or ("" if bound else next((r for r, pattern in DATE_ROLES.items() if pattern.search(before)), ""))
+    about = bool(ABOUT.search(before))
+    return Quantity("date", value, until, 0, "", bound, about, start, end, text[start:end], role)
+
+
+def _dates(text: str) -> Iterator[Quantity]:
+    for pattern in DATES:
+        for match in pattern.finditer(text):
+            yield from _dates_of(match, text)
+
+
+def _dates_of(match: re.Match[str], text: str) -> Iterator[Quantity]:
+    """Yield the date of a match, or both ends of a span of years."""
+    parts = {k: v for k, v in match.groupdict().items() if v}
+    year = int(parts.get("year", parts.get("year2", 0)))
+    start = match.start()
+    if "until" in parts:
+        yield from _years(match, year, parts["until"], text)
+        return
+    if "decade" in parts:
+        first = int(parts["decade"])
+        yield _date(first * 1e4, (first + 9) * 1e4, text, start, match.end())
+        return
+    quarter = parts.get("quarter", parts.get("quarter2", ""))
+    if quarter or "ordinal" in parts:
+        n = int(quarter) if quarter else ORDINALS[parts["ordinal"].lower()]
+        if not FISCAL.search(text[:start]):
+            yield _date(year * 1e4 + (3 * n - 2) * 100, year * 1e4 + 3 * n * 100, text, start, match.end())
+        return
+    month, day = int(parts.get("mon", 0)), int(parts.get("day", 0))
+    if "us" in parts:
+        one, two = map(int, parts["us"].split("/"))
+        month, day = (one, two) if two > 12 else (two, one) if one > 12 else (0, 0)
+    if "month" in parts:
+        month = MONTHS[parts["month"].lower()]
+        start = start if day or year else match.start("month")
+    elif not month and "us" not in parts:
+        start, unit = match.start("year"), UNIT.match(text, match.end())
+        if unit and _unit(unit):
+            return
+    if month <= 12 and day <= 31:
+        value = float(year * 10_000 + month * 100 + day)
+        yield _date(value, value, text, start, match.end())
+
+
+def _years(match: re.Match[str], year: int, until: str, text: str) -> Iterator[Quantity]:
+    """Yield the ends of "1998–2003" or "between 1998 and 2003"; a season such as "2018–19" is one event, no value."""
+    last = int(until) if len(until) == 4 else year // 100 * 100 + int(until)
+    if last > year and not (len(until) == 2 and last == year + 1):
+        for name, value, role in (("year", year, "start"), ("until", last, "end")):
+            start, end = match.span(name)
+            written = text[start:end]
+            yield Quantity("date", value * 1e4, value * 1e4, 0, "", "", False, start, end, written, role)
+
+
+def _times(text: str) -> Iterator[Quantity]:
+    for pattern in TIMES:
+        for match in pattern.finditer(text):
+            parts = {k: v for k, v in match.groupdict().items() if v}
+            minutes, sure = _minutes(parts)
+            if not 0 <= minutes <= 24 * 60:
+                continue
+            start = match.start("hour") if "hour" in parts else match.start()
+            yield _time(minutes, sure, text, start, match.end(), "end" if "from" in parts else "")
+            if "from" in parts and 1 <= int(parts["from"]) <= 12:
+                yield _time(60.0 * int(parts["from"]), False, text, *match.span("from"), "start")
+
+
+def _time(minutes: float, sure: bool, text: str, start: int, end: int, role: str) -> Quantity:
+    before = text[max(0, start - 30) : start]
+    bound = "" if role else next((name for name, pattern in DATE_BOUNDS.items() if pattern.search(before)), "")
+    bound = ("max" if DEADLINE.search(text) else "most") if bound == "by" else "" if bound == "as of" else bound
+    role = role or ("" if bound else next((r for r, pattern in DATE_ROLES.items() if pattern.search(before)), ""))
+    kind = "time" if sure else "time 12h"
+    return Quantity(kind, minutes, minutes, 0, "", bound, bool(ABOUT.search(before)), start, end, text[start:end], role)
+
+
+def _minutes(parts: dict[str, str]) -> tuple[float, bool]:
+    """Return minutes after midnight, and whether the half of the day is sure; -1 for no time of day."""
+    if "name" in parts:
+        return (0.0 if parts["name"].lower() == "midnight" else 720.0), True
+    if "word" in parts:
+        word = parts["word"].lower()
+        hour = _HOURS.get(word) or int(word)
+        shift = PAST[parts["past"].lower()] if "past" in parts else 0
+        return hour * 60.0 + (-shift if parts.get("side", "").lower() == "to" else shift), False
+    hour, minute = int(parts["hour"]), int(parts.get("minute", 0))
+    if "half" not in parts:
+        return hour * 60.0 + minute, hour > 12 or parts["hour"].startswith("0")
+    if not 1 <= hour <= 12:
+        return -1.0, False
+    return (hour % 12 + (12 if parts["half"][0] in "pP" else 0)) * 60.0 + minute, True
+
+
+def _weekdays(text: str) -> Iterator[Quantity]:
+    for match in WEEKDAY.finditer(text):
+        value = float(_WEEKDAY_STEMS[match["day"][:3].lower()])
+        before = text[max(0, match.start() - 20) : match.start()]
+        role = next((r for r, pattern in DATE_ROLES.items() if pattern.search(before)), "")
+        yield Quantity("weekday", value, value, 0, "", "", False, *match.span(), match.group(), role)
+
+
+# ---------------------------------------------------------------- versions, rhythms, shares, scores, ranks
+
+VERSION = re.compile(
+    r"\b(?:v|versions?\s|release\s)(?P<v>\d+(?:\.\d+){0,3})\b(?!\s?%)|(?<![\w.$€£])(?P<plain>\d+\.\d+\.\d+)\b(?!\.\d)"
+    r"|\b(?P<product>(?!In\b|At\b|On\b|By\b|To\b|Of\b|Is\b|Is\b|About\b|Over\b|The\b|From\b|With\b|For\b|And\b)"
+    r"(?:[A-Z][A-Za-z]+|[A-Z]{2,}))\s(?P<number>\d{1,2}\.\d{1,2})(?=\s(?:or|and|is|are|was|on|to|in|for|with|introduced|added)\b|[,;.)+]?(?:\s|$))",
+)
+INTERVAL = re.compile(
+    r"\b(?:every|each)\s+(?:(?P<n>other|\d+|" + NUMBER_WORDS[:-2] + r")\s+)?(?P<unit>minute|hour|day|week|month|quarter|year)s?\b"
+    r"|\b(?:(?P<times>once|twice|(?:\d+|two|three|four|five|six) times)(?:\s(?:an?|per|every|each|in a)\s(?P<per>minute|hour|day|week|month|quarter|year)\b|\s(?P<daily>daily|weekly|monthly|yearly|annually)))"
+    r"|\b(?P<adverb>hourly|daily|weekly|monthly|quarterly|yearly|annually)"
+    r"(?=\s*(?:[.,;:)]|$|\b(?:by|and|or|in|from|at|on)\b))",
+    re.I,
+)
+MEASURED = re.compile(  # "$10 monthly", "8 hours each day": a rate, not a rhythm
+    r"(?:\d|%|\b(?:euros?|dollars?|pounds?|times?|hours?|minutes?|days?|[mk]?g|ml|km|units?))\s*$", re.I
+)
+SECONDS = {"minute": 60.0, "hour": 3600.0, "day": DAY_S, "night": DAY_S, "week": 7 * DAY_S, "month": YEAR_S / 12,
+           "quarter": YEAR_S / 4, "year": YEAR_S}  # fmt: skip
+SHARE = re.compile(
+    r"(?<![\w.])(?P<top>a|one|two|three|four|five|\d)[\s-](?P<part>half|third|quarter|fifth|sixth|eighth|tenth)s?\sof\b"
+    r"|(?<!and a )\b(?P<half>half)(?=\sof\s(?:the|all|its|their|our|these|those)\b)"
+    r"|\b(?P<one>one|two|three|four|[1-9])\s(?:in|out of)\s(?:every\s)?(?P<of>two|three|four|five|six|seven|eight|nine|ten|\d{1,3})\b(?!\s?(?:days?|weeks?|months?|years?|hours?|minutes?|%|percent))",
+    re.I,
+)
+SCORE = re.compile(r"(?<![\w.,$€£%/–\-])(?P<a>\d{1,3})\s?[–\-]\s?(?P<b>\d{1,3})(?![\w.,%]*[\w%]|\s?[–\-]\s?\d)")
+SCORE_NOUN = re.compile(
+    r"\s(?:[a-z\-]+\s)?(?:record|win|victory|defeat|loss|draw|score|lead|vote|margin|start|decision|overtime|aggregate)\b"
+)
+RATING = re.compile(
+    r"(?<![\w.,/])(?<!\d\s)(?P<a>\d+(?:\.\d+)?)(?:\s?/\s?|\sout of (?:a (?:possible|total)(?: of)? )?)(?P<b>[5-9]|\d{2,})(?![\w/]|\.\d)"
+)
+ORDINAL = re.compile(
+    r"(?<![\w.,-])(?:(?P<n>\d{1,3})(?:st|nd|rd|th)|(?P<word>(?:" + "|".join(list(ORDINALS)[2:]) + r")|second(?=[\s-](?:\w+est|most)\b)))\b(?![-\s](?:of|party|parties|person|hand)\b)",
+    re.I,
+)
+
+
+def _plain(kind: str, value: float, match: re.Match[str], noun: str = "", bound: str = "") -> Quantity:
+    return Quantity(kind, value, value, 0, noun, bound, False, *match.span(), match.group())
+
+
+def _versions(text: str) -> Iterator[Quantity]:
+    for match in VERSION.finditer(text):
+        written = match["v"] or match["plain"] or match["number"]
+        parts = [int(p) for p in written.split(".")]
+        while len(parts) > 1 and parts[-1] == 0:  # 2.0 is 2
+            parts.pop()
+        value = sum(p * 1000.0 ** (3 - i) for i, p in enumerate(parts[:4]))
+        start = match.start("number") if match["number"] else match.start()
+        bound = _bound(text, start, match.end())
+        noun = stem(match["product"].lower()) if match["product"] else ""
+        yield Quantity("version", value, value, 0, noun, bound, False, start, match.end(), text[start : match.end()])
+
+
+def _intervals(text: str) -> Iterator[Quantity]:
+    """How often something happens, in seconds between two times: "every three years", "twice daily", "monthly"."""
+    for match in INTERVAL.finditer(text):
+        if not match["times"] and MEASURED.search(text[max(0, match.start() - 12) : match.start()]):
+            continue
+        unit = (match["unit"] or match["per"] or match["daily"] or match["adverb"]).lower()
+        seconds = SECONDS[PERIODS.get(unit, unit)]
+        if match["times"]:
+            word = match["times"].lower().split()[0]
+            seconds /= {"once": 1, "twice": 2}.get(word) or _small(word)
+        elif match["n"]:
+            seconds *= 2 if match["n"].lower() == "other" else _small(match["n"])
+        yield _plain("interval", seconds, match)
+
+
+def _small(word: str) -> float:
+    return (float(word) if word[0].isdigit() else spelled_number(word)) or 1.0
+
+
+def _shares(text: str) -> Iterator[Quantity]:
+    """Yield "two-thirds of", "half of", "one in five" as approximate percentages."""
+    for match in SHARE.finditer(text):
+        if match["half"]:
+            share = 0.5
+        elif match["part"]:
+            top = match["top"].lower()
+            share = (1.0 if top == "a" else _small(top)) / FRACTIONS[match["part"].lower()]
+        else:
+            share = _small(match["one"].lower()) / _small(match["of"].lower())
+        if 0 < share < 1:
+            yield replace(_plain("percent", 100 * share, match), half_step=2.0, approximate=True)
+
+
+def _scores(text: str) -> Iterator[Quantity]:
+    """Yield "4–3" (one result, in either order of the sides) and "7.4/10" or "51 of 52"."""
+    for match in SCORE.finditer(text):
+        one, two = sorted((int(match["a"]), int(match["b"])))
+        follows = text[match.end() : match.end() + 40]
+        if one != two and int(match["a"]) < int(match["b"]) and not SCORE_NOUN.match(follows):
+            continue
+        yield replace(_plain("score", one, match), high=two)
+    for match in RATING.finditer(text):
+        yield _plain(f"rating of {match['b']}", float(match["a"]), match, bound=_bound(text, *match.span()))
+
+
+def _ordinals(text: str) -> Iterator[Quantity]:
+    for match in ORDINAL.finditer(text):
+        after = text[match.end() : match.end() + 40]
+        if (match["word"] and match["word"][0].isupper()) or re.match(r"[\s-][A-Z]", after):
+            continue  # the Fourth Dynasty, the 68th Precinct are names
+        noun = _noun_phrase(text, match.end())
+        if noun:
+            yield _plain("ordinal", float(match["n"] or ORDINALS[match["word"].lower()]), match, noun)
+
+
+# ---------------------------------------------------------------- amounts
+
+_SIGN = "|".join(re.escape(c) for c in sorted((c for c in CURRENCIES if not c[0].islower() and " " not in c), key=len, reverse=True))
+_CURRENCY_WORD = "|".join(re.escape(c) for c in sorted(CURRENCIES, key=len, reverse=True) if c[-1].isalpha())
+AMOUNT = re.compile(
+    rf"(?P<sign>(?<![A-Za-z])(?:{_SIGN})\s?)?(?P<minus>(?<![\w.)\]%°–-])[-−–](?=\d)|\bminus\s)?"
+    rf"(?:(?P<digits>(?<![\w.,])\d+(?:[.,'’\u00a0\u202f]\d+)*|(?<![\w.])\.\d+)(?P<fraction>\s?[½¼¾⅓⅔]|\s\d/\d(?!\d))?"
+    rf"|(?P<glyph>[½¼¾⅓⅔])|(?P<ratio>(?<![\w/.])1/[2348](?![\d/]))|\b(?P<words>{NUMBER_WORDS}))(?P<half>\sand\sa\shalf)?",
+    re.I,
+)
+HALF = re.compile(r"(?<!and a )\bhalf[\s-](?:an?[\s-])?(?=[a-z])", re.I)
+ONE = re.compile(r"\b(?:within|for|lasts?|takes?|took|least|most|than|about|nearly|under|every)\s(?P<one>an?)(?=\s[a-z]+\b)", re.I)
+SCALE = re.compile(
+    r"[\s\u00a0-]?(?P<word>hundred|thousand|million|billion|trillion|dozen|mio|mln|mn|bn|tn)\b\.?"
+    r"|(?P<letter>[kKmMbB])(?![\w/²³])", re.I
+)  # fmt: skip
+_UNIT_WORDS = "|".join(re.escape(w) for w in sorted(WORDS, key=len, reverse=True))
+_UNIT_SYMBOLS = "|".join(re.escape(s) for s in sorted(SYMBOLS, key=len, reverse=True))
+UNIT = re.compile(
+    rf"(?:\s{{1,8}}|-)?(?:(?P<symbol>{_UNIT_SYMBOLS})|(?P<word>(?i:{_UNIT_WORDS}))|(?P<folded>[A-Za-z/]{{2,5}}))(?![\w²³])"
+)
+MONEY_AFTER = re.compile(rf"\s?(?P<money>{_CURRENCY_WORD}|[€£$])(?P<plural>s?)(?!\w)")
+ATTACHED = re.compile(r"[A-Za-z]")
+MILLIONS = re.compile(r"\s(?:people|users|customers|viewers|copies|\w{4,}s)\b")
+NAME_BEFORE = re.compile(r"(?:^|\s)(?P<name>[A-Z][A-Za-z]+)\s$")
+OPENERS = frozenset(
+    """about over nearly only some around almost approximately roughly more less fewer at in on by to of for from with
+    within after before since until the a an all these those up exactly another both than under between its their
+    his her our my and or but with as is are was were has have had""".split()
+)
+AMBIGUOUS_MONEY = re.compile(r"[1-9]\d{0,2}\.\d{3}")
+LISTED = re.compile(r"\s?[,/&]\s?\d")
+ONE_OF = re.compile(r"\s(?:of|another|day\b(?! of)|can|should|must|may|might|could|would|has|is|was|who|that|which|thing|way|or|and|more|"
+                    r"another|hand|side|to|in|at|by)\b", re.I)  # fmt: skip
+NO_NOUN = STOP_WORDS | frozenset(
+    """times time last next previous former percent per year years was were said says ago later here there am pm
+    respectively least most about around approximately plus minus including excluding using via without
+    before after between against within during under among""".split()
+)
+COUNTED_END = re.compile(r"[^\w\s'’\-]|\s[-–—]\s")
+
+
+def number(written: str) -> float | None:
+    """Return the value of digits, or None where they cannot be read in one way.
+
+    >>> [number(n) for n in ("1,490.50", "1.490,00", "3,5", "12,000", "1.5", "1'490", "10.0.0.1", "1,2,3")]
+    [1490.5, 1490.0, 3.5, 12000.0, 1.5, 1490.0, None, None]
+    """
+    plain = re.sub(r"(?<=\d)['’\u00a0\u202f](?=\d{3})", "", written)
+    if re.fullmatch(r"\d*\.?\d+|\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?", plain):
+        return float(plain.replace(",", ""))
+    if re.fullmatch(r"\d{1,3}(?:\.\d{3})+,\d{1,2}|\d+,\d{1,2}|0,\d+|\d{1,3}(?:\.\d{3}){2,}", plain):
+        return float(plain.replace(".", "").replace(",", "."))
+    return None
+
+
+def _half_step(written: str) -> float:
+    """Half of the last digit written; 0 for words, which are exact or hedged in words."""
+    decimals = re.search(r"(?:\.|,(?=\d{1,2}$))(\d+)$", written)
+    return 0.5 * 10.0 ** -(len(decimals[1]) if decimals else 0) if written[:1].isdigit() else 0.0
+
+
+def _noun_phrase(text: str, end: int) -> str:
+    """Return the stems of up to four words after an amount that say what is counted: "confirmed cases"."""
+    after = text[end : end + 60]
+    stop = COUNTED_END.search(after)
+    found: list[str] = []
+    for match in WORD.finditer(after[: stop.start()] if stop else after):
+        word = match.group().lower()
+        if not found and word in ("of", "the", "more", "other", "new", "different", "separate", "further", "additional"):
+            continue
+        if word in NO_NOUN or word[0].isdigit() or word in MONTHS or len(found) == 4 or (found and word.endswith("ly")):
+            break
+        found.append(stem(word))
+    return " ".join(found)
+
+
+def _label(text: str, start: int) -> str:
+    """Return the stems of the last two content words before a bare number: "average rating of" 6."""
+    before = re.split(r"[;.!?,()]\s", text[max(0, start - 50) : start])[-1]
+    words = [w.lower() for w in WORD.findall(before)]
+    return " ".join(stem(w) for w in [w for w in words if w not in NO_NOUN and not w[0].isdigit()][-2:])
+
+
+def _halves(text: str) -> Iterator[Quantity]:
+    """Yield "half an hour", "half a day" and "within a week"."""
+    for pattern, value in ((HALF, 0.5), (ONE, 1.0)):
+        for match in pattern.finditer(text):
+            start, end = match.span("one") if pattern is ONE else match.span()
+            unit = UNIT.match(text, end)
+            found = unit and unit["word"] and WORDS[unit["word"].lower()]
+            if unit and found and (value < 1 or found[0] == "duration"):
+                kind, factor = found
+                yield _measured(kind, value * factor, 0.0, text, start, unit.end(), unit["word"].lower())
+
+
+def _amounts(text: str) -> Iterator[Quantity]:
+    for match in AMOUNT.finditer(text):
+        found = _amount(match, text)
+        if found:
+            yield found
+
+
+def _amount(match: re.Match[str], text: str) -> Quantity | None:
+    """Return the amount that starts at a number, with its scale and unit, or None where it is no quantity."""
+    value, step = _value(match)
+    if value is None:
+        return None
+    sign, end, start = (match["sign"] or "").strip(), match.end(), match.start()
+    scale = SCALE.match(text, end)
+    if scale and scale["letter"]:
+        letter = scale["letter"]
+        big = bool(sign) or letter in "Kk" or (letter in "mM" and MILLIONS.match(text, scale.end()))
+        scale = scale if big or letter == "M" else None
+        if scale and match["words"]:
+            scale = None
+    if scale and not (scale["word"] and match["words"]):
+        factor = SCALES[(scale["word"] or scale["letter"]).lower()]
+        value, step, end = value * factor, max(step, 0.5 * 10.0 ** -_decimals(match)) * factor, scale.end()
+    else:
+        scale = None
+    scaled = bool(scale) or bool(match["words"] and re.search("illion|thousand", match["words"], re.I))
+    if sign:
+        return _money(sign, value, step, scaled, match, text, start, end)
+    money = MONEY_AFTER.match(text, end)
+    if money and not (money["money"] in "$£€" and text[money.end() : money.end() + 1].isdigit()):
+        return _money(money["money"], value, step, scaled, match, text, start, money.end())
+    unit = UNIT.match(text, end)
+    known = _unit(unit) if unit else None
+    if unit and known and not (unit.group() == "s" and YEAR.fullmatch(match.group())):
+        kind, factor = known
+        if kind == "fahrenheit":
+            value, step, kind, factor = (value - 32) / 1.8, step / 1.8, "temperature", 1.0
+        if kind == "duration" and unit["symbol"] == "s" and re.search(r"\b(?:the|his|her|their|mid|early|late)[\s-]$", text[:start]):
+            return None
+        written = (unit["symbol"] or unit["word"] or unit["folded"]).lower()
+        if unit["symbol"] in ("A", "B", "J", "V", "W", "t", "h", "l", "g", "m", "x") and unit.group()[0] == " " and written != "m":
+            if re.match(r"\s[a-z]", text[unit.end() :]) and unit["symbol"] in ("A", "B", "J"):
+                return None
+        return _measured(kind, value * factor, step * factor, text, start, unit.end(), written, scaled)
+    if match["digits"] and "," in match["digits"] and re.fullmatch(r"\d+,\d{1,2}", match["digits"]):
+        return None  # "3,5" without a unit may be a list
+    if ATTACHED.match(text, end):
+        return None  # 24h7, 12th, 5G
+    return _count(value, step, scaled, match, text, start, end)
+
+
+def _decimals(match: re.Match[str]) -> int:
+    written = match["digits"] or ""
+    found = re.search(r"(?:\.|,(?=\d{1,2}$))(\d+)$", written)
+    return len(found[1]) if found else 0
+
+
+def _value(match: re.Match[str]) -> tuple[float | None, float]:
+    """Return the number and half of its last written digit."""
+    if match["digits"]:
+        value, step = number(match["digits"]), _half_step(match["digits"])
+    elif match["words"]:
+        value, step = spelled_number(match["words"]), 0.0
+    elif match["glyph"]:
+        value, step = GLYPHS[match["glyph"]], 0.0
+    else:
+        value, step = 1 / float(match["ratio"][2:]), 0.0
+    if value is None:
+        return None, 0.0
+    if match["fraction"]:
+        part = match["fraction"].strip()
+        if part not in GLYPHS and part.endswith("/0"):
+            return None, 0.0
+        value += GLYPHS[part] if part in GLYPHS else float(part[0]) / float(part[2])
+    if match["half"]:
+        value += 0.5
+    return (-value if match["minus"] else value), step
+
+
+def _unit(unit: re.Match[str]) -> tuple[str, float] | None:
+    if unit["symbol"]:
+        return SYMBOLS[unit["symbol"]]
+    if unit["word"]:
+        return WORDS[unit["word"].lower()]
+    return FOLDED.get(unit["folded"].lower())
+
+
+def _measured(
+    kind: str, value: float, step: float, text: str, start: int, end: int, unit: str, scaled: bool = False,
+    noun: str = "",
+) -> Quantity:  # fmt: skip
+    """Return an amount with what its surroundings say: bound, hedge, change, what it is per."""
+    before = text[max(0, start - 30) : start]
+    about = bool(ABOUT.search(before) or ABOUT_AFTER.match(text, end))
+    if about:
+        step = max(step, _hedge(value))
+    if NEGATED.search(before):
+        kind = f"negated {kind}"
+    elif kind not in ("temperature", "speed", "data rate", "factor"):
+        kind += _period(text, start, end)
+    return Quantity(
+        kind, value, value, step, noun, _bound(text, start, end), about or scaled, start, end, text[start:end],
+        _change(text, start, end), unit,
+    )  # fmt: skip
+
+
+def _hedge(value: float) -> float:
+    """How far "about" reaches: a twentieth, or half of the last digit that is not 0, up to a quarter."""
+    size = abs(value)
+    if not size:
+        return 0.0
+    place = 1.0
+    while size >= 10 * place and size % (10 * place) == 0:
+        place *= 10
+    return max(0.05 * size, min(0.25 * size, 0.5 * place))
+
+
+def _money(
+    sign: str, value: float, step: float, scaled: bool, match: re.Match[str], text: str, start: int, end: int
+) -> Quantity | None:
+    code = CURRENCIES.get(sign) or CURRENCIES.get(sign.upper()) or CURRENCIES.get(sign.lower().removesuffix("s"))
+    if code is None or AMBIGUOUS_MONEY.fullmatch(match["digits"] or ""):
+        return None
+    return _measured(f"money:{code}", value, 0.0 if not scaled else step, text, start, end, code, scaled)
+
+
+def _count(
+    value: float, step: float, scaled: bool, match: re.Match[str], text: str, start: int, end: int
+) -> Quantity | None:
+    """Return a counted thing, or a bare number after the word that names it."""
+    before, written = text[:start], match.group()
+    noun = _noun_phrase(text, end)
+    year_like = bool(YEAR.fullmatch(written))
+    if year_like and not (re.match(r"\s(?:people|[a-z]+s)\b", text[end:]) and not re.search(r"\b(?:the|in|of|since|by|year|his|her|its)\s$", before, re.I)):
+        return None
+    if match["words"] and written.lower() == "one" and (not noun or ONE_OF.match(text[end:])):
+        return None
+    direct = re.match(r"[\s-](?:of\s)?[a-z]", text[end:])
+    named = NAME_BEFORE.search(before)
+    if named and named["name"].lower() not in OPENERS and (not direct or not noun):
+        return None  # Windows 95, Boeing 747, Fallout 76
+    if named and named["name"].lower() not in OPENERS and named.start() > 0 and match["digits"]:
+        return None  # the Boeing 747 fleet
+    if not noun:
+        if match["words"] or LISTED.match(text, end):
+            return None
+        noun = _label(text, start)
+    return _measured("count", value, step if scaled else 0.0, text, start, end, "", scaled, noun)
+
+
+# ---------------------------------------------------------------- putting it together
+
+JOINT = re.compile(r"\s?(?:-|–|—|to|through|or)\s?")
+WITHIN = re.compile(r"\s?and\s?")
+TOLERANCE = re.compile(r"\s?(?:±|\+/-|\+-|plus or minus)\s?")
+ADDED = re.compile(r"\s?(?:and\s|,\s)?")
+REPEATED = re.compile(r"(?<=\w) \((?:\d[\d,.]*)\)")  # "ninety (90) days"
+BETWEEN = re.compile(r"\bbetween\s(?:\w+\s)?$", re.I)
+SPANNING = re.compile(r"\s?(?:-|–|—|to|and|until|till|through)\s?(?:the\s)?")
+_WORTH_READING = re.compile(
+    r"[\d½¼¾⅓⅔]|\b(?:" + "|".join([*SPELLED, *ORDINALS, *MONTHS, *WEEKDAYS]) + r"|hundred|thousand|million|billion|dozen|noon|midday"
+    r"|midnight|once|twice|an?|third|quarter|hourly|daily|weekly|monthly|quarterly|yearly|annually|every|each)(?:days|s)?\b",
+    re.I,
+)
+READERS: tuple[Reader, ...] = (_times, _weekdays, _intervals, _shares, _scores, _halves, _ordinals)
+
+
+@lru_cache(maxsize=50_000)
+def extract(text: str) -> tuple[Quantity, ...]:
+    """Return the quantities of a sentence, in order.
+
+    >>> [(q.kind, q.low, q.noun) for q in extract("Staff get 25 days off and 1,200 points.")]
+    [('duration', 2160000.0, ''), ('count', 1200.0, 'point')]
+    """
+    if not _WORTH_READING.search(text):
+        return ()
+    # "ninety (90) days": the same length, so that every offset still holds
+    plain = REPEATED.sub(lambda m: " " * len(m.group()), re.sub(r"\s", " ", text))
+    claims = _Claims([m.span() for m in ADDRESS.finditer(plain)])
+    found = list(claims.free(_dates(plain)))
+    claims.add(m.span() for m in LABELLED.finditer(plain))
+    found += claims.free(_versions(plain))
+    claims.add(m.span() for m in PART_NUMBER.finditer(plain))
+    found += claims.free(q for reader in READERS for q in reader(plain))
+    found += _joined([q for q in claims.free(_amounts(plain))], plain)
+    found = _spans(sorted(found, key=lambda q: q.start), plain)
+    return tuple(
+        replace(q, text=text[q.start : q.end]) for q in found if not q.kind.startswith("negated ")
+    )
+
+
+class _Claims:
+    """The characters that are already understood."""
+
+    def __init__(self, taken: list[Span]) -> None:
+        self._taken = taken
+
+    def add(self, spans: Iterator[Span]) -> None:
+        self._taken += [s for s in spans if self._is_free(*s)]
+
+    def free(self, quantities: Iterator[Quantity]) -> Iterator[Quantity]:
+        """Yield, and claim, the quantities on characters that nobody claimed before."""
+        for q in quantities:
+            if self._is_free(q.start, q.end):
+                self._taken.append((q.start, q.end))
+                yield q
+
+    def _is_free(self, start: int, end: int) -> bool:
+        return all(end <= s or start >= e for s, e in self._taken)
+
+
+def _joined(amounts: list[Quantity], text: str) -> list[Quantity]:
+    """Join "10 to 15 days", "10 ± 0.5 mm" and "2 hours 30 minutes" into one quantity each."""
+    out: list[Quantity] = []
+    for q in amounts:
+        joined = _join(out[-1], q, text) if out else None
+        if joined:
+            out[-1] = joined
+        else:
+            out.append(q)
+    return out
+
+
+def _join(a: Quantity, b: Quantity, text: str) -> Quantity | None:
+    between = text[a.end : b.start]
+    whole = text[a.start : b.end]
+    bare = a.kind.startswith("count") and not a.unit
+    base = a.kind.split(" per ")[0] == b.kind.split(" per ")[0]
+    if TOLERANCE.fullmatch(between):
+        if b.kind.startswith("percent") and not a.kind.startswith("percent"):
+            spread, kind, factor = abs(a.low) * b.low / 100, a.kind, 1.0
+        else:
+            spread, kind, factor = b.low, b.kind, _factor(b) if bare else 1.0
+        low, high = a.low * factor - spread, a.low * factor + spread
+        return replace(a, kind=kind, low=low, high=high, approximate=True, end=b.end, text=whole, unit=b.unit or a.unit)
+    ranged = (JOINT.fullmatch(between) and ("or" not in between or bare)) or (WITHIN.fullmatch(between) and BETWEEN.search(text[: a.start]))
+    if ranged and (base or bare) and not a.role and a.low == a.high and b.low == b.high:
+        low = a.low
+        if bare and not b.kind.startswith("count"):
+            low = _rescaled(a.low, b)
+        elif a.low < b.low and b.approximate and not a.approximate and a.low * 1000 <= b.low:
+            low = a.low * _scale_of(b)  # "$5 to $10 million", "5 to 10 million"
+        if low < b.low:
+            return replace(
+                b, low=low, start=a.start, text=whole, bound=a.bound or b.bound, approximate=a.approximate or b.approximate
+            )
+        return None
+    if base and a.kind.startswith("duration") and ADDED.fullmatch(between) and a.unit != b.unit and _factor(b) < _factor(a):
+        total = a.low + b.low
+        return replace(a, low=total, high=total, half_step=b.half_step, end=b.end, text=whole, kind=b.kind)
+    return None
+
+
+def _factor(q: Quantity) -> float:
+    """Return the factor of the unit an amount was written in."""
+    known = SYMBOLS.get(q.unit) or WORDS.get(q.unit) or FOLDED.get(q.unit)
+    return known[1] if known else 1.0
+
+
+def _scale_of(q: Quantity) -> float:
+    match = re.search(r"(thousand|million|billion|trillion|bn|mn|k|m)\b", q.text, re.I)
+    return SCALES[match[1].lower()] if match else 1.0
+
+
+def _rescaled(value: float, q: Quantity) -> float:
+    """Return a bare number in the unit of the amount it is the lower end of."""
+    if q.kind.startswith("temperature") and "f" in q.unit:
+        return (value - 32) / 1.8
+    return value * _factor(q) * (_scale_of(q) if q.approximate else 1.0)
+
+
+def _spans(found: list[Quantity], text: str) -> list[Quantity]:
+    """Name the ends of "9:00–17:00", "Monday to Friday" and "3 May to 5 June" start and end."""
+    for i in range(len(found) - 1):
+        a, b = found[i], found[i + 1]
+        alike = a.kind.split()[0] == b.kind.split()[0] and a.kind.split()[0] in ("date", "time", "weekday")
+        between = text[a.end : b.start]
+        joined = SPANNING.fullmatch(between) and ("and" not in between or BETWEEN.search(text[: a.start]))
+        if alike and joined and a.role in ("", "from") and b.role in ("", "to"):
+            found[i], found[i + 1] = replace(a, role="start", bound=""), replace(b, role="end", bound="")
+    return found
