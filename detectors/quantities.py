@@ -72,9 +72,9 @@ LABELLED = re.compile(
     re.I,
 )
 PART_NUMBER = re.compile(
-    r"#\d+|\b[A-Z]+-\d[\w\-]*|\b\d+-[A-Z]+\d[\w\-]*|\b(?<![.,])\d+(?:-\d+){2,}\b|\b[A-Za-z]+\d+[\w\-]*"
+    r"#\d+|\b[A-Z][A-Za-z]*-\d[\w\-]*|\b\d+-[A-Z]+\d[\w\-]*|\b(?<![.,])\d+(?:-\d+){2,}\b|\b[A-Za-z]+\d+[\w\-]*"
     r"|\b\d+[A-Z]-?\d\w*|\b\d+[A-Z]{2,}\d+\b|\b[2-6]G\b|^\s*\d+[.)]\s|\b\d+(?:\.\d+)?\s?[x×]\s?\d[\d.x× ]*(?:\s?[a-z]{1,2}\b)?"
-    r"|\b\d{3}-\d{3}\b|\b0\d{3,}\b"
+    r"|\b\d{3}-\d{3}\b|\b0\d{2,}\b|\b(?:1[0-9]|20)\d\d\s?[-–/]\s?\d{2,4}\b|\b\d+(?:\s?[-–]\s?\d+)?\s?B\.?C\.?(?:E\b)?"
 )
 
 # ---------------------------------------------------------------- bounds, hedges, roles
@@ -93,9 +93,9 @@ _BOUNDS = {
     "under": r"(?:less|fewer|lower|smaller|younger|shorter|earlier|cheaper) than(?: of)?|under|below|before|prior to"
              r"|ahead of|(?<![<>=])<",
     "over": r"(?:more|higher|greater|older|longer|larger|later) than(?: of)?|over|above|exceed(?:s|ed|ing)?"
-            r"|in excess of|upwards? of|beyond|(?<![<>=])>",
+            r"|in excess of|upwards? of|beyond|surpass(?:es|ed|ing)?|(?<![<>=])>",
 }  # fmt: skip
-BOUNDS = {name: re.compile(rf"(?:(?<!\w)(?:{words}))\s?(?:the\s|a\s)?$", re.I) for name, words in _BOUNDS.items()}
+BOUNDS = {name: re.compile(rf"(?:(?<!\w)(?:{words}))\s?(?:the\s)?$", re.I) for name, words in _BOUNDS.items()}
 LIMIT_NOUN = re.compile(r"\b(?P<max>maximum|max|upper|latest)?(?P<min>minimum|min|lower|earliest)?\s(?:\w+\s){0,3}"
                         r"(?:is|are|of|was|:|at|=)\s?$", re.I)  # fmt: skip
 BOUND_AFTER = {
@@ -201,6 +201,8 @@ DATES = (
         r"\b(?:in|by|since|until|till|from|during|through|before|after|early|mid|late|that|last|next|this|following"
         rf"|to|of|and)[\s-]{_CAPITAL_MONTH}(?!\s?\d)"
     ),
+    re.compile(r"\bA\.?D\.?\s(?P<year>\d{1,4})\b|\b(?P<year2>\d{1,4})\s(?:A\.?D\b\.?|CE\b)"),
+    re.compile(r"\b(?:is|was|remains) an?\s(?P<year>(?:1[5-9]|20)\d\d)(?=\s[A-Za-z])"),
     re.compile(r"\b(?P<decade>1[5-9]\d0|20\d0)s\b"),
     re.compile(rf"\b(?P<year>{_YEAR})\s?[-–—/]\s?(?P<until>{_YEAR}|\d\d)\b(?![-–/\d])"),
     re.compile(rf"\b(?:between|from)\s(?P<year>{_YEAR})\s(?:and|to|until|till|through)\s(?P<until>{_YEAR})\b", re.I),
@@ -236,14 +238,17 @@ _WEEKDAY_STEMS = {d[:3]: i for d, i in WEEKDAYS.items()}
 
 def _date(value: float, until: float, text: str, start: int, end: int, role: str = "") -> Quantity:
     before = text[max(0, start - 40) : start]
-    bound = next((name for name, pattern in reversed(DATE_BOUNDS.items()) if pattern.search(before)), "")
-    if bound == "by":
-        bound = "max" if DEADLINE.search(text) else "most"
-    if bound == "over" and re.search(r"\bnot after\s$", before):
-        bound = "max"
+    bound = _date_bound(text, start)
     role = role or ("" if bound else next((r for r, pattern in DATE_ROLES.items() if pattern.search(before)), ""))
     about = bool(ABOUT.search(before))
     return Quantity("date", value, until, 0, "", bound, about, start, end, text[start:end], role)
+
+
+def _date_bound(text: str, start: int) -> str:
+    """Return the bound before a date or a rank; "by" sets a rule only in the words of a deadline."""
+    before = text[max(0, start - 40) : start]
+    bound = next((name for name, pattern in reversed(DATE_BOUNDS.items()) if pattern.search(before)), "")
+    return ("max" if DEADLINE.search(text) else "most") if bound == "by" else bound
 
 
 def _dates(text: str) -> Iterator[Quantity]:
@@ -262,7 +267,7 @@ def _dates_of(match: re.Match[str], text: str) -> Iterator[Quantity]:
         return
     if "decade" in parts:
         first = int(parts["decade"])
-        yield _date(first * 1e4, (first + 9) * 1e4, text, start, match.end())
+        yield _date(first * 1e4, (first + (9 if first % 100 else 99)) * 1e4, text, start, match.end())
         return
     quarter = parts.get("quarter", parts.get("quarter2", ""))
     if quarter or "ordinal" in parts:
@@ -271,6 +276,8 @@ def _dates_of(match: re.Match[str], text: str) -> Iterator[Quantity]:
             yield _date(year * 1e4 + (3 * n - 2) * 100, year * 1e4 + 3 * n * 100, text, start, match.end())
         return
     month, day = int(parts.get("mon", 0)), int(parts.get("day", 0))
+    if day and "month" in parts:
+        yield from _other_days(match, year, text)
     if "us" in parts:
         one, two = map(int, parts["us"].split("/"))
         month, day = (one, two) if two > 12 else (two, one) if one > 12 else (0, 0)
@@ -278,12 +285,22 @@ def _dates_of(match: re.Match[str], text: str) -> Iterator[Quantity]:
         month = MONTHS[parts["month"].lower()]
         start = start if day or year else match.start("month")
     elif not month and "us" not in parts:
-        start, unit = match.start("year"), UNIT.match(text, match.end())
-        if unit and _unit(unit):
+        start, unit = match.start("year" if "year" in parts else "year2"), UNIT.match(text, match.end())
+        if "year" in parts and unit and _unit(unit):
             return
     if month <= 12 and day <= 31:
         value = float(year * 10_000 + month * 100 + day)
         yield _date(value, value, text, start, match.end())
+
+
+def _other_days(match: re.Match[str], year: int, text: str) -> Iterator[Quantity]:
+    """Yield the other day of "17 and 25 February" or "April 5–7"."""
+    before = re.search(r"(?<![\d.,:])(\d{1,2})(?:st|nd|rd|th)?\s?(?:and|or|to|-|–|,)\s?$", text[: match.start()])
+    after = re.compile(r"\s?(?:and|or|to|-|–)\s?(\d{1,2})(?![\d:.%])").match(text, match.end("day"))
+    other = before if match.start("day") < match.start("month") else after
+    if other and 1 <= int(other[1]) <= 31:
+        value = float(year * 10_000 + MONTHS[match["month"].lower()] * 100 + int(other[1]))
+        yield Quantity("date", value, value, 0, "", "", False, *other.span(1), other[1])
 
 
 def _years(match: re.Match[str], year: int, until: str, text: str) -> Iterator[Quantity]:
@@ -311,8 +328,7 @@ def _times(text: str) -> Iterator[Quantity]:
 
 def _time(minutes: float, sure: bool, text: str, start: int, end: int, role: str) -> Quantity:
     before = text[max(0, start - 30) : start]
-    bound = "" if role else next((name for name, pattern in DATE_BOUNDS.items() if pattern.search(before)), "")
-    bound = ("max" if DEADLINE.search(text) else "most") if bound == "by" else "" if bound == "as of" else bound
+    bound = "" if role else _date_bound(text, start).replace("as of", "")
     role = role or ("" if bound else next((r for r, pattern in DATE_ROLES.items() if pattern.search(before)), ""))
     kind = "time" if sure else "time 12h"
     return Quantity(kind, minutes, minutes, 0, "", bound, bool(ABOUT.search(before)), start, end, text[start:end], role)
@@ -372,6 +388,7 @@ SCORE = re.compile(r"(?<![\w.,$€£%/–\-])(?P<a>\d{1,3})\s?[–\-]\s?(?P<b>\d
 SCORE_NOUN = re.compile(
     r"\s(?:[a-z\-]+\s)?(?:record|win|victory|defeat|loss|draw|score|lead|vote|margin|start|decision|overtime|aggregate)\b"
 )
+SCORE_VERB = re.compile(r"\b(?:w[io]n|won|winning|lost|lose|losing|beat|defeat(?:ed|ing)?|drew|drawn|score|record)\b", re.I)
 RATING = re.compile(
     r"(?<![\w.,/])(?<!\d\s)(?P<a>\d+(?:\.\d+)?)(?:\s?/\s?|\sout of (?:a (?:possible|total)(?: of)? )?)(?P<b>[5-9]|\d{2,})(?![\w/]|\.\d)"
 )
@@ -428,7 +445,8 @@ def _shares(text: str) -> Iterator[Quantity]:
         else:
             share = _small(match["one"].lower()) / _small(match["of"].lower())
         if 0 < share < 1:
-            yield replace(_plain("percent", 100 * share, match), half_step=2.0, approximate=True)
+            bound = _bound(text, *match.span())
+            yield replace(_plain("percent", 100 * share, match, bound=bound), half_step=2.0, approximate=True)
 
 
 def _scores(text: str) -> Iterator[Quantity]:
@@ -436,7 +454,8 @@ def _scores(text: str) -> Iterator[Quantity]:
     for match in SCORE.finditer(text):
         one, two = sorted((int(match["a"]), int(match["b"])))
         follows = text[match.end() : match.end() + 40]
-        if one != two and int(match["a"]) < int(match["b"]) and not SCORE_NOUN.match(follows):
+        sport = SCORE_NOUN.match(follows) or SCORE_VERB.search(text[max(0, match.start() - 40) : match.start()])
+        if int(match["a"]) < int(match["b"]) and not sport:
             continue
         yield replace(_plain("score", one, match), high=two)
     for match in RATING.finditer(text):
@@ -450,7 +469,8 @@ def _ordinals(text: str) -> Iterator[Quantity]:
             continue  # the Fourth Dynasty, the 68th Precinct are names
         noun = _noun_phrase(text, match.end())
         if noun:
-            yield _plain("ordinal", float(match["n"] or ORDINALS[match["word"].lower()]), match, noun)
+            bound = _date_bound(text, match.start()) or _bound(text, *match.span())
+            yield _plain("ordinal", float(match["n"] or ORDINALS[match["word"].lower()]), match, noun, bound)
 
 
 # ---------------------------------------------------------------- amounts
@@ -459,7 +479,7 @@ _SIGN = "|".join(re.escape(c) for c in sorted((c for c in CURRENCIES if not c[0]
 _CURRENCY_WORD = "|".join(re.escape(c) for c in sorted(CURRENCIES, key=len, reverse=True) if c[-1].isalpha())
 AMOUNT = re.compile(
     rf"(?P<sign>(?<![A-Za-z])(?:{_SIGN})\s?)?(?P<minus>(?<![\w.)\]%°–-])[-−–](?=\d)|\bminus\s)?"
-    rf"(?:(?P<digits>(?<![\w.,])\d+(?:[.,'’\u00a0\u202f]\d+)*|(?<![\w.])\.\d+)(?P<fraction>\s?[½¼¾⅓⅔]|\s\d/\d(?!\d))?"
+    rf"(?:(?P<digits>(?<![\w.,])(?<![A-Za-z]-)\d+(?:[.,'’\u00a0\u202f]\d+)*|(?<![\w.])\.\d+)(?P<fraction>\s?[½¼¾⅓⅔]|\s\d/\d(?!\d))?"
     rf"|(?P<glyph>[½¼¾⅓⅔])|(?P<ratio>(?<![\w/.])1/[2348](?![\d/]))|\b(?P<words>{NUMBER_WORDS}))(?P<half>\sand\sa\shalf)?",
     re.I,
 )
@@ -483,10 +503,13 @@ OPENERS = frozenset(
     within after before since until the a an all these those up exactly another both than under between its their
     his her our my and or but with as is are was were has have had""".split()
 )
+SPLIT_AFTER = re.compile(r",?\s\d{3}(?![\d.,]*\d)(?!\s?-)")  # "53 879 people": two numbers or one
+SPLIT_BEFORE = re.compile(r"\d,?\s\d{3}$")
 AMBIGUOUS_MONEY = re.compile(r"[1-9]\d{0,2}\.\d{3}")
+PENDING = "?"  # the lower end of a range, counted by the noun after the upper end
+JOINED_AFTER = re.compile(r"\s?(?:-|–|—|\bto|\bor|\band)\s?(?:\d|" + NUMBER_WORDS + ")", re.I)
 LISTED = re.compile(r"\s?[,/&]\s?\d")
-ONE_OF = re.compile(r"\s(?:of|another|day\b(?! of)|can|should|must|may|might|could|would|has|is|was|who|that|which|thing|way|or|and|more|"
-                    r"another|hand|side|to|in|at|by)\b", re.I)  # fmt: skip
+ONLY = re.compile(r"\b(?:only|exactly|just|least|most|than|limited to|maximum of|minimum of)\s$", re.I)
 NO_NOUN = STOP_WORDS | frozenset(
     """times time last next previous former percent per year years was were said says ago later here there am pm
     respectively least most about around approximately plus minus including excluding using via without
@@ -559,7 +582,7 @@ def _amounts(text: str) -> Iterator[Quantity]:
 def _amount(match: re.Match[str], text: str) -> Quantity | None:
     """Return the amount that starts at a number, with its scale and unit, or None where it is no quantity."""
     value, step = _value(match)
-    if value is None:
+    if value is None or SPLIT_AFTER.match(text, match.end()) or SPLIT_BEFORE.search(text[: match.end()]):
         return None
     sign, end, start = (match["sign"] or "").strip(), match.end(), match.start()
     scale = SCALE.match(text, end)
@@ -575,6 +598,10 @@ def _amount(match: re.Match[str], text: str) -> Quantity | None:
     else:
         scale = None
     scaled = bool(scale) or bool(match["words"] and re.search("illion|thousand", match["words"], re.I))
+    if match["minus"] and not (sign or re.match(r"\s?(?:%|percent|°|º|℃|degrees?\b)", text[end:])):
+        start += len(match["minus"])
+    elif match["minus"]:
+        value = -value
     if sign:
         return _money(sign, value, step, scaled, match, text, start, end)
     money = MONEY_AFTER.match(text, end)
@@ -625,7 +652,7 @@ def _value(match: re.Match[str]) -> tuple[float | None, float]:
         value += GLYPHS[part] if part in GLYPHS else float(part[0]) / float(part[2])
     if match["half"]:
         value += 0.5
-    return (-value if match["minus"] else value), step
+    return value, step
 
 
 def _unit(unit: re.Match[str]) -> tuple[str, float] | None:
@@ -684,7 +711,7 @@ def _count(
     year_like = bool(YEAR.fullmatch(written))
     if year_like and not (re.match(r"\s(?:people|[a-z]+s)\b", text[end:]) and not re.search(r"\b(?:the|in|of|since|by|year|his|her|its)\s$", before, re.I)):
         return None
-    if match["words"] and written.lower() == "one" and (not noun or ONE_OF.match(text[end:])):
+    if written.lower() == "one" and not (noun and ONLY.search(before)):
         return None
     direct = re.match(r"[\s-](?:of\s)?[a-z]", text[end:])
     named = NAME_BEFORE.search(before)
@@ -693,9 +720,12 @@ def _count(
     if named and named["name"].lower() not in OPENERS and named.start() > 0 and match["digits"]:
         return None  # the Boeing 747 fleet
     if not noun:
-        if match["words"] or LISTED.match(text, end):
+        if JOINED_AFTER.match(text, end):
+            noun = PENDING
+        elif match["words"] or LISTED.match(text, end):
             return None
-        noun = _label(text, start)
+        else:
+            noun = _label(text, start)
     return _measured("count", value, step if scaled else 0.0, text, start, end, "", scaled, noun)
 
 
@@ -705,6 +735,7 @@ JOINT = re.compile(r"\s?(?:-|–|—|to|through|or)\s?")
 WITHIN = re.compile(r"\s?and\s?")
 TOLERANCE = re.compile(r"\s?(?:±|\+/-|\+-|plus or minus)\s?")
 ADDED = re.compile(r"\s?(?:and\s|,\s)?")
+HALF_READ = re.compile(r"\d\s?[-–/]$")
 REPEATED = re.compile(r"(?<=\w) \((?:\d[\d,.]*)\)")  # "ninety (90) days"
 BETWEEN = re.compile(r"\bbetween\s(?:\w+\s)?$", re.I)
 SPANNING = re.compile(r"\s?(?:-|–|—|to|and|until|till|through)\s?(?:the\s)?")
@@ -733,7 +764,8 @@ def extract(text: str) -> tuple[Quantity, ...]:
     found += claims.free(_versions(plain))
     claims.add(m.span() for m in PART_NUMBER.finditer(plain))
     found += claims.free(q for reader in READERS for q in reader(plain))
-    found += _joined([q for q in claims.free(_amounts(plain))], plain)
+    joined = _joined(list(claims.free(_amounts(plain))), plain)
+    found += [q for q in joined if q.noun != PENDING and not HALF_READ.search(plain[: q.start])]
     found = _spans(sorted(found, key=lambda q: q.start), plain)
     return tuple(
         replace(q, text=text[q.start : q.end]) for q in found if not q.kind.startswith("negated ")

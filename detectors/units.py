@@ -137,7 +137,7 @@ FRACTIONS = {"half": 2, "third": 3, "quarter": 4, "fifth": 5, "sixth": 6, "eight
 GLYPHS = {"½": 0.5, "¼": 0.25, "¾": 0.75, "⅓": 1 / 3, "⅔": 2 / 3}
 
 _LOW = "|".join(w for w in sorted(SPELLED, key=len, reverse=True) if w != "half")
-_BELOW_100 = rf"(?:{_LOW})(?:[-\s](?:one|two|three|four|five|six|seven|eight|nine)\b)?"
+_BELOW_100 = rf"(?:{_LOW})(?:(?:\s?-\s?|\s)(?:one|two|three|four|five|six|seven|eight|nine)\b)?"
 _BELOW_1000 = rf"(?:(?:(?:{_LOW}|an?)\s)?hundred(?:\s(?:and\s)?{_BELOW_100})?|{_BELOW_100})"
 NUMBER_WORDS = (
     rf"(?:half\sa\s(?:dozen|million|billion)|an?\s(?:dozen|thousand|million|billion)"

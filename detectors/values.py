@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
+from itertools import pairwise
 
 from .evidence import ConflictType, Finding
 from .quantities import Quantity, extract
@@ -21,13 +22,21 @@ from .words import STOP_WORDS, WORD, names, stem
 __all__ = ["MONTHS", "SPELLED", "Quantity", "compatible", "disagreement", "extract", "same_kind", "same_values",
            "without_quantities"]  # fmt: skip
 
-MIN_STRENGTH = 0.2  # below it the sentences share too little for the values to be of one attribute
+MIN_STRENGTH = 0.25  # below it the sentences share too little for the values to be of one attribute
 LOWER, UPPER = frozenset(("min", "least", "over")), frozenset(("max", "most", "under"))
 STRICT, RULES = frozenset(("over", "under")), frozenset(("min", "max"))
 DATE_KINDS = frozenset(("date", "weekday"))
 CONVERTED = 0.04  # share by which a value may move when it is rounded in another unit: 5 km is 3.1 mi
 ROUNDED = 0.02  # share by which a figure may move when its last digits are left out
+AGREEING_MARGIN = 0.5  # a value that agrees elsewhere counts as that one's, unless its part is this much less alike
+POINTS = frozenset(("date", "weekday", "time", "ordinal"))  # an equal one elsewhere always speaks against a clash
+ALIKE, FAR = 0.8, 1.25
+FRAME = 3  # tokens on each side that show two quantities to stand in one place
+FRAMED = 2.0  # the likeness of such two, above that of any others
 BINARY = 0.1  # a GB of 1024 MB
+TOKEN = re.compile(WORD.pattern + r"|[,;:()]")
+LISTING = re.compile(r"\s?(?:[,/&]|,?\s?(?:and|or))\s?")
+CLAUSE = frozenset((",", ";", "(", ")", "and", "but", "while", "whereas", "or"))
 REACH = 6  # words on each side that say which part a quantity plays
 YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d(?!\d|,\d)")
 TOTAL = re.compile(r"\b(?:total|overall|altogether|combined|worldwide|global(?:ly)?|in all|as a whole|sum)\b", re.I)
@@ -37,7 +46,7 @@ SYNONYMS = {
     receive/get/entitl/given/grant/eligibl buy/purchase/acquir film/movie firm/company/business doctor/physician
     kid/child/children car/vehicle end/expire/finish/close/terminate weigh/weight height/tall/high wide/width
     long/length deep/depth use/usage need/require stor/hold/keep/retain limit/cap/maximum customer/client
-    complete/finish build/construct/built pupil/student earn/gros/make/made sell/sold fly/flight refund/reimburs
+    complete/finish build/construct/built pupil/student earn/gros/make/made sell/sold worldwide/global/globally/total fly/flight refund/reimburs
     pay/paid/payment term/period month/monthly year/annual/yearly/annually day/daily week/weekly holiday/leave/vacation
     die/death/died/dead born/birth marri/wed live/resid site/location temperature/temp notice/notify per/each
     password/passphrase reply/respond/response answer/response deliver/delivery/ship/arrive found/establish
@@ -58,6 +67,8 @@ class _Slot:
     quantity: Quantity
     words: dict[str, float]
     dimension: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
 
 
 class _Profile:
@@ -71,6 +82,11 @@ class _Profile:
     @cached_property
     def bare(self) -> str:
         return without_quantities(self.text)
+
+    @cached_property
+    def unread(self) -> frozenset[str]:
+        """The digits that belong to no quantity."""
+        return _digits(self.bare)
 
     @cached_property
     def stems(self) -> tuple[str, ...]:
@@ -90,6 +106,16 @@ class _Profile:
         """The years that the sentence mentions, in a date or as a qualifier ("the 2018 report")."""
         dated = {int(q.low) // 10_000 for q in self.quantities if q.kind == "date"} - {0}
         return frozenset(dated | {int(y) for y in YEAR.findall(self.bare)})
+
+    @cached_property
+    def lists(self) -> dict[int, int]:
+        """The start of each quantity, with that of the first one of the list it stands in: "1969, 1970 or 1972"."""
+        first: dict[int, int] = {}
+        for a, b in pairwise(self.quantities):
+            first.setdefault(a.start, a.start)
+            if _base(a.kind) == _base(b.kind) and LISTING.fullmatch(self.text[a.end : b.start]):
+                first[b.start] = first[a.start]
+        return first
 
     @cached_property
     def slots(self) -> tuple[_Slot, ...]:
@@ -120,16 +146,35 @@ def _slot(text: str, q: Quantity, others: tuple[Quantity, ...]) -> _Slot:
     left = max((o.end for o in others if o.end <= q.start), default=0)
     right = min((o.start for o in others if o.start >= q.end), default=len(text))
     words: dict[str, float] = {}
-    before, after = WORD.findall(text[: q.start].lower())[::-1][:REACH], WORD.findall(text[q.end :].lower())[:REACH]
-    near = len(WORD.findall(text[left : q.start])), len(WORD.findall(text[q.end : right]))
-    for side, limit in ((before, near[0]), (after, near[1])):
-        for i, word in enumerate(side):
-            if word not in STOP_WORDS and not word[0].isdigit():
+    tokens = list(TOKEN.finditer(text.lower()))
+    before = [t for t in tokens if t.end() <= q.start][::-1]
+    after = [t for t in tokens if t.start() >= q.end]
+    for side in (before, after):
+        weight, distance, crossed = 1.0, 0, False
+        for token in side:
+            word = token.group()
+            if word in CLAUSE:
+                weight *= 0.3
+            elif not crossed and not left <= token.start() < right:
+                weight, crossed = weight * 0.5, True
+            if word[0].isalpha() and word not in STOP_WORDS:
                 folded = _fold(word)
-                weight = 1 / (1 + 0.3 * i) * (1.0 if i < limit else 0.3)
-                words[folded] = max(words.get(folded, 0.0), weight)
-    beside = [DIMENSIONS[w] for w in (*after[:1], *before[:4]) if w in DIMENSIONS]
-    return _Slot(q, words, beside[0] if beside else "")
+                words[folded] = max(words.get(folded, 0.0), weight / (1 + 0.3 * distance))
+                distance += 1
+            if distance == REACH:
+                break
+    beside = [DIMENSIONS[t.group()] for t in (*after[:1], *before[:4]) if t.group() in DIMENSIONS]
+    return _Slot(
+        q, words, beside[0] if beside else "", _frame(before, others), _frame(after, others)
+    )
+
+
+def _frame(side: list[re.Match[str]], others: tuple[Quantity, ...]) -> tuple[str, ...]:
+    """Return the next tokens on one side, "#" for one of another quantity, "" for the end of the text."""
+    found = tuple(
+        "#" if any(o.start <= t.start() < o.end for o in others) else t.group() for t in side[:FRAME]
+    )
+    return found if len(found) == FRAME else (*found, "")
 
 
 def without_quantities(text: str) -> str:
@@ -165,7 +210,7 @@ def _same_role(a: Quantity, b: Quantity) -> bool:
         return True
     pair = {a.role, b.role}
     if _base(a.kind) in ("date", "time", "weekday"):
-        return pair in ({"from", "start"}, {"to", "end"}, {"", "from"})
+        return pair in ({"from", "start"}, {"to", "end"})
     return pair == {"", "to"}
 
 
@@ -220,6 +265,8 @@ def _slack(a: Quantity, b: Quantity) -> float:
     if a.approximate and a.bound == "" and _hedged(a) or b.approximate and b.bound == "" and _hedged(b):
         return max(q.half_step for q in (a, b) if q.approximate)
     kind = _base(a.kind)
+    if kind == "interval":
+        return CONVERTED * size
     if a.unit != b.unit and kind not in ("count", "percent", "money"):
         if kind == "data":
             return BINARY * size
@@ -320,11 +367,23 @@ def disagreement(a: str, b: str) -> Finding | None:
     if not clashes or _scopes_differ(one, two, clashes):
         return None
     role, x, y = max(clashes, key=lambda c: (c[0], -c[1].start - c[2].start))
-    strength = _subject(one, two) * (0.5 + 0.5 * role)
+    strength = _subject(one, two) * (0.5 + 0.5 * min(1.0, role))
     if strength < MIN_STRENGTH:
         return None
     kind = ConflictType.DATE if x.kind in DATE_KINDS else ConflictType.VALUE
     return Finding(kind, min(1.0, strength), f'"{x.text.strip()}" against "{y.text.strip()}"')
+
+
+def _framed(x: _Slot, y: _Slot) -> bool:
+    """Whether the same words stand right before and right after both quantities: one place in one sentence."""
+    left, right = _run(x.before, y.before), _run(x.after, y.after)
+    return left >= 1 and right >= 1 and left + right >= FRAME + 1
+
+
+def _run(one: tuple[str, ...], two: tuple[str, ...]) -> int:
+    """Return how many tokens match from the quantity outwards; a common end of the text counts as one."""
+    alike = [x == y for x, y in zip(one, two, strict=False)]
+    return alike.index(False) if False in alike else len(alike)
 
 
 Clash = tuple[float, Quantity, Quantity]
@@ -333,16 +392,29 @@ Clash = tuple[float, Quantity, Quantity]
 def _clashes(one: _Profile, two: _Profile) -> list[Clash]:
     """Return (likeness of their parts 0..1, x, y) of the quantities that play one part and exclude each other."""
     table = [
-        (_likeness(x, y), x.quantity, y.quantity)
+        (FRAMED if _framed(x, y) else min(1.0, _likeness(x, y)), x.quantity, y.quantity)
         for x in one.slots
         for y in two.slots
         if same_kind(x.quantity, y.quantity) and not (x.dimension and y.dimension and x.dimension != y.dimension)
     ]
-    agreeing = [c for c in table if compatible(c[1], c[2])]
-    return [c for c in table if c not in agreeing and _is_best(c, table, agreeing)]
+    alike = len(one.words & two.words) >= ALIKE * len(one.words | two.words)
+    agreeing = [c for c in table if compatible(c[1], c[2]) and not (alike and _far_bounds(c[1], c[2]))]
+    listed = {(one.lists.get(x.start, x.start), y.start) for _, x, y in agreeing}
+    listed |= {(x.start, two.lists.get(y.start, y.start)) for _, x, y in agreeing}
+    read_elsewhere = one.unread, two.unread
+    return [
+        c for c in table
+        if c not in agreeing and _is_best(c, table, agreeing)
+        and (one.lists.get(c[1].start, c[1].start), c[2].start) not in listed
+        and (c[1].start, two.lists.get(c[2].start, c[2].start)) not in listed
+        and (c[0] == FRAMED or not (_digits(c[2].text) & read_elsewhere[0] or _digits(c[1].text) & read_elsewhere[1]))
+    ]  # fmt: skip
 
 
-AGREEING_MARGIN = 0.35  # a value that agrees elsewhere counts as that one's, unless its part is this much less alike
+def _far_bounds(x: Quantity, y: Quantity) -> bool:
+    """Whether two figures are described by one bound and lie far apart: "more than 200", "more than 2,000"."""
+    low, high = sorted((abs(x.low), abs(y.low)))
+    return x.bound == y.bound != "" and x.bound != "as of" and _base(x.kind) != "date" and high > FAR * low
 
 
 def _is_best(clash: Clash, table: list[Clash], agreeing: list[Clash]) -> bool:
@@ -351,7 +423,12 @@ def _is_best(clash: Clash, table: list[Clash], agreeing: list[Clash]) -> bool:
     rivals = [c for c in table if (c[1] is x) != (c[2] is y)]
     if any(c[0] > role + 1e-9 for c in rivals):
         return False
-    return not any((c[1] is x or c[2] is y) and c[0] >= role - AGREEING_MARGIN for c in agreeing)
+    margin = 0.0 if role == FRAMED else 1.0 if _base(x.kind) in POINTS else AGREEING_MARGIN
+    return not any((c[1] is x or c[2] is y) and c[0] >= role - margin for c in agreeing)
+
+
+def _digits(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\d+(?:[.,]\d+)*", text))
 
 
 def _likeness(x: _Slot, y: _Slot) -> float:
@@ -394,6 +471,8 @@ def _times_differ(one: _Profile, two: _Profile) -> bool:
 def _same_day(x: Quantity, y: Quantity) -> bool:
     if x.kind == "weekday":
         return x.low == y.low
+    if (x.bound in STRICT) != (y.bound in STRICT):
+        return False
     dated = x.low >= 10_000 and y.low >= 10_000
     return (not dated and 0 in (_month(x), _month(y))) or _overlap(_days(x, dated), _days(y, dated))
 
