@@ -19,6 +19,10 @@ from .units import (
 from .words import STOP_WORDS, WORD, stem
 
 
+Span = tuple[int, int]
+Unit = tuple[str, float]  # kind, factor to the kind's canonical unit
+
+
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """A value in its kind's canonical unit; ``low == high`` unless the text gives a range.
@@ -29,7 +33,8 @@ class Quantity:
     ``bound`` is "" for a plain value; "min" and "max" for a limit that a rule sets, which is itself the attribute;
     "least", "most", "over" and "under" for a figure described by a bound, the last two exclusive; "as of" for the
     day on which a figure was taken.  ``role`` is "start" or "end" of a span, "from" or "to" for one end of it, and
-    "by" for a change.  ``text`` is ``sentence[start:end]``.
+    "by" for a change.  ``approximate`` values are hedged in words ("about", "±"); ``unit`` is the one written, None for
+    a count.  ``text`` is ``sentence[start:end]``.
     """
 
     kind: str
@@ -43,10 +48,9 @@ class Quantity:
     end: int
     text: str
     role: str = ""
-    unit: str = ""
+    unit: Unit | None = None
 
 
-Span = tuple[int, int]
 Reader = Callable[[str], Iterator[Quantity]]
 
 # ---------------------------------------------------------------- what is no quantity
@@ -55,8 +59,9 @@ ADDRESS = re.compile(
     r"\b(?:https?|ftp)://\S+|\bwww\.\S+|\S+@\S+\.\w+|\b\d{1,3}(?:\.\d{1,3}){3}(?:[/:]\d+)?\b|\bCVE-\d{4}-\d+\b"
     r"|\bISBN(?:-1[03])?:?\s?[\d\-Xx ]{9,17}|\bISSN:?\s?\d{4}-\d{3}[\dXx]|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
     r"|\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{7,40}\b"
-    r"|(?<![\w.])\+\d[\d\s()\-/]{5,}\d|\(\d{2,4}\)\s?\d{3}[\d\s\-]{3,}|\b\d{3}[-.]\d{3}[-.]\d{4}\b|\b24/7\b"
-    r"|(?<!\w)[\w.\-]*/[\w.\-/]*[A-Za-z][\w.\-/]*\.\w{1,5}\b"
+    r"|(?<![\w.])\+\d[\d\s()\-/]{5,}\d|\(\d{2,4}\)\s?\d{3}[\d\s\-]{3,}|\b\d{3}[-.]\d{3}[-.]\d{4}\b|\b24/7\b|\b\d+:\d(?!\d)|\b1:\d+(?=\s(?:scale|ratio))"
+    r"|\b\d{1,4}\s[A-Z]\w+\s(?:Street|St|Avenue|Ave|Road|Rd|Lane|Drive|Boulevard|Square)\b|\b\d{5}\s(?=[A-Z][a-z])"
+    r"|\b\d{7,}\b(?!\s?[a-z%€$£])|(?<!\w)[\w.\-]*/[\w.\-/]*[A-Za-z][\w.\-/]*\.\w{1,5}\b"
 )
 _LABELS = """section|sections|sec|chapter|chapters|article|articles|art|page|pages|pp|figure|fig|table|step|steps|rule|
 rules|clause|clauses|appendix|annex|exhibit|schedule|rfc|iso|iec|din|no|nos|nr|number|level|tier|paragraph|para|§|§§|
@@ -73,8 +78,8 @@ LABELLED = re.compile(
 )
 PART_NUMBER = re.compile(
     r"#\d+|\b[A-Z][A-Za-z]*-\d[\w\-]*|\b\d+-[A-Z]+\d[\w\-]*|\b(?<![.,])\d+(?:-\d+){2,}\b|\b[A-Za-z]+\d+[\w\-]*"
-    r"|\b\d+[A-Z]-?\d\w*|\b\d+[A-Z]{2,}\d+\b|\b[2-6]G\b|^\s*\d+[.)]\s|\b\d+(?:\.\d+)?\s?[x×]\s?\d[\d.x× ]*(?:\s?[a-z]{1,2}\b)?"
-    r"|\b\d{3}-\d{3}\b|\b0\d{2,}\b|\b(?:1[0-9]|20)\d\d\s?[-–/]\s?\d{2,4}\b|\b\d+(?:\s?[-–]\s?\d+)?\s?B\.?C\.?(?:E\b)?"
+    r"|\b\d+[A-Z]-?\d\w*|\b\d+[A-Z]{2,}\d+\b|\b[2-6]G\b|^\s*\d+[.)]\s|\b\d+(?:\.\d+)?\s?[x×]\s?(?!10[\^⁰¹²³⁴⁵⁶⁷⁸⁹⁻])\d[\d.x× ]*(?:\s?[a-z]{1,2}\b)?"
+    r"|\b\d{3}-\d{3}\b|(?<![\w.,])0\d{2,}\b|\b(?:1[0-9]|20)\d\d\s?[-–/]\s?\d{2,4}\b|\b\d+(?:\s?[-–]\s?\d+)?\s?B\.?C\.?(?:E\b)?"
 )
 
 # ---------------------------------------------------------------- bounds, hedges, roles
@@ -201,6 +206,7 @@ DATES = (
         r"\b(?:in|by|since|until|till|from|during|through|before|after|early|mid|late|that|last|next|this|following"
         rf"|to|of|and)[\s-]{_CAPITAL_MONTH}(?!\s?\d)"
     ),
+    re.compile(r"\bFY\s?(?P<year>20\d\d)\b"),
     re.compile(r"\bA\.?D\.?\s(?P<year>\d{1,4})\b|\b(?P<year2>\d{1,4})\s(?:A\.?D\b\.?|CE\b)"),
     re.compile(r"\b(?:is|was|remains) an?\s(?P<year>(?:1[5-9]|20)\d\d)(?=\s[A-Za-z])"),
     re.compile(r"\b(?P<decade>1[5-9]\d0|20\d0)s\b"),
@@ -379,7 +385,7 @@ MEASURED = re.compile(  # "$10 monthly", "8 hours each day": a rate, not a rhyth
 SECONDS = {"minute": 60.0, "hour": 3600.0, "day": DAY_S, "night": DAY_S, "week": 7 * DAY_S, "month": YEAR_S / 12,
            "quarter": YEAR_S / 4, "year": YEAR_S}  # fmt: skip
 SHARE = re.compile(
-    r"(?<![\w.])(?P<top>a|one|two|three|four|five|\d)[\s-](?P<part>half|third|quarter|fifth|sixth|eighth|tenth)s?\sof\b"
+    r"(?<![\w.])(?P<top>a|one|two|three|four|five|\d)[\s-](?P<part>half|third|quarter|fifth|sixth|eighth|tenth)s?\s(?:of\b|(?=majority|quorum|vote))"
     r"|(?<!and a )\b(?P<half>half)(?=\sof\s(?:the|all|its|their|our|these|those)\b)"
     r"|\b(?P<one>one|two|three|four|[1-9])\s(?:in|out of)\s(?:every\s)?(?P<of>two|three|four|five|six|seven|eight|nine|ten|\d{1,3})\b(?!\s?(?:days?|weeks?|months?|years?|hours?|minutes?|%|percent))",
     re.I,
@@ -479,12 +485,13 @@ _SIGN = "|".join(re.escape(c) for c in sorted((c for c in CURRENCIES if not c[0]
 _CURRENCY_WORD = "|".join(re.escape(c) for c in sorted(CURRENCIES, key=len, reverse=True) if c[-1].isalpha())
 AMOUNT = re.compile(
     rf"(?P<sign>(?<![A-Za-z])(?:{_SIGN})\s?)?(?P<minus>(?<![\w.)\]%°–-])[-−–](?=\d)|\bminus\s)?"
-    rf"(?:(?P<digits>(?<![\w.,])(?<![A-Za-z]-)\d+(?:[.,'’\u00a0\u202f]\d+)*|(?<![\w.])\.\d+)(?P<fraction>\s?[½¼¾⅓⅔]|\s\d/\d(?!\d))?"
+    rf"(?:(?P<power>(?<![\w.,])(?:\d+(?:\.\d+)?(?:e[+\-−]?\d{{1,3}}\b|\s?[x×·]\s?10(?:\^\s?[-−]?\d+|[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))|10(?:\^[-−]?\d+|[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)))"
+    rf"|(?P<digits>(?<![\w.,])(?<![A-Za-z]-)\d+(?:[.,'’\u00a0\u202f]\d+)*|(?<![\w.])\.\d+)(?P<fraction>\s?[½¼¾⅓⅔]|\s\d/\d(?!\d))?"
     rf"|(?P<glyph>[½¼¾⅓⅔])|(?P<ratio>(?<![\w/.])1/[2348](?![\d/]))|\b(?P<words>{NUMBER_WORDS}))(?P<half>\sand\sa\shalf)?",
     re.I,
 )
 HALF = re.compile(r"(?<!and a )\bhalf[\s-](?:an?[\s-])?(?=[a-z])", re.I)
-ONE = re.compile(r"\b(?:within|for|lasts?|takes?|took|least|most|than|about|nearly|under|every)\s(?P<one>an?)(?=\s[a-z]+\b)", re.I)
+ONE = re.compile(r"\b(?:within|for|last(?:s|ed)?|takes?|took|least|most|than|about|nearly|under|every)\s(?P<one>an?)(?=\s[a-z]+\b)", re.I)
 SCALE = re.compile(
     r"[\s\u00a0-]?(?P<word>hundred|thousand|million|billion|trillion|dozen|mio|mln|mn|bn|tn)\b\.?"
     r"|(?P<letter>[kKmMbB])(?![\w/²³])", re.I
@@ -503,11 +510,14 @@ OPENERS = frozenset(
     within after before since until the a an all these those up exactly another both than under between its their
     his her our my and or but with as is are was were has have had""".split()
 )
+SIGNED = re.compile(r"\s?(?:(?:to|and|–|-)\s?[-−]?\d+(?:\.\d+)?\s?)?(?:%|percent|°|º|℃|degrees?\b)")
 SPLIT_AFTER = re.compile(r",?\s\d{3}(?![\d.,]*\d)(?!\s?-)")  # "53 879 people": two numbers or one
 SPLIT_BEFORE = re.compile(r"\d,?\s\d{3}$")
 AMBIGUOUS_MONEY = re.compile(r"[1-9]\d{0,2}\.\d{3}")
+SUPERSCRIPT = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 PENDING = "?"  # the lower end of a range, counted by the noun after the upper end
 JOINED_AFTER = re.compile(r"\s?(?:-|–|—|\bto|\bor|\band)\s?(?:\d|" + NUMBER_WORDS + ")", re.I)
+PART_OF = re.compile(r"\sof (?:the|these|those|its|their|our|his|her|them|which|whom)\b", re.I)
 LISTED = re.compile(r"\s?[,/&]\s?\d")
 ONLY = re.compile(r"\b(?:only|exactly|just|least|most|than|limited to|maximum of|minimum of)\s$", re.I)
 NO_NOUN = STOP_WORDS | frozenset(
@@ -569,7 +579,9 @@ def _halves(text: str) -> Iterator[Quantity]:
             found = unit and unit["word"] and WORDS[unit["word"].lower()]
             if unit and found and (value < 1 or found[0] == "duration"):
                 kind, factor = found
-                yield _measured(kind, value * factor, 0.0, text, start, unit.end(), unit["word"].lower())
+                half = _measured(kind, value * factor, 0.0, text, start, unit.end(), found)
+                if half:
+                    yield half
 
 
 def _amounts(text: str) -> Iterator[Quantity]:
@@ -595,36 +607,36 @@ def _amount(match: re.Match[str], text: str) -> Quantity | None:
     if scale and not (scale["word"] and match["words"]):
         factor = SCALES[(scale["word"] or scale["letter"]).lower()]
         value, step, end = value * factor, max(step, 0.5 * 10.0 ** -_decimals(match)) * factor, scale.end()
+    elif match["words"] and re.search("illion|thousand", match["words"], re.I):
+        step = 0.5 * SCALES[re.findall("thousand|[mbtr]+illion", match["words"].lower())[-1]]
     else:
         scale = None
-    scaled = bool(scale) or bool(match["words"] and re.search("illion|thousand", match["words"], re.I))
-    if match["minus"] and not (sign or re.match(r"\s?(?:%|percent|°|º|℃|degrees?\b)", text[end:])):
-        start += len(match["minus"])
-    elif match["minus"]:
-        value = -value
     if sign:
-        return _money(sign, value, step, scaled, match, text, start, end)
+        return _money(sign, value, step if scale else 0.0, match, text, start, end)
     money = MONEY_AFTER.match(text, end)
     if money and not (money["money"] in "$£€" and text[money.end() : money.end() + 1].isdigit()):
-        return _money(money["money"], value, step, scaled, match, text, start, money.end())
+        return _money(money["money"], value, step if scale else 0.0, match, text, start, money.end())
     unit = UNIT.match(text, end)
     known = _unit(unit) if unit else None
-    if unit and known and not (unit.group() == "s" and YEAR.fullmatch(match.group())):
+    if unit and known:
+        if _is_letter_only(unit, match, text):
+            return None
         kind, factor = known
         if kind == "fahrenheit":
             value, step, kind, factor = (value - 32) / 1.8, step / 1.8, "temperature", 1.0
-        if kind == "duration" and unit["symbol"] == "s" and re.search(r"\b(?:the|his|her|their|mid|early|late)[\s-]$", text[:start]):
-            return None
-        written = (unit["symbol"] or unit["word"] or unit["folded"]).lower()
-        if unit["symbol"] in ("A", "B", "J", "V", "W", "t", "h", "l", "g", "m", "x") and unit.group()[0] == " " and written != "m":
-            if re.match(r"\s[a-z]", text[unit.end() :]) and unit["symbol"] in ("A", "B", "J"):
-                return None
-        return _measured(kind, value * factor, step * factor, text, start, unit.end(), written, scaled)
-    if match["digits"] and "," in match["digits"] and re.fullmatch(r"\d+,\d{1,2}", match["digits"]):
+        return _measured(kind, value * factor, step * factor, text, start, unit.end(), known)
+    if match["digits"] and re.fullmatch(r"\d+,\d{1,2}", match["digits"]):
         return None  # "3,5" without a unit may be a list
     if ATTACHED.match(text, end):
         return None  # 24h7, 12th, 5G
-    return _count(value, step, scaled, match, text, start, end)
+    return _count(value, step if scale else 0.0, match, text, start, end)
+
+
+def _is_letter_only(unit: re.Match[str], match: re.Match[str], text: str) -> bool:
+    """Whether a unit of one letter is something else: the 1960s, her 30s, "option 5 A new tab"."""
+    if unit["symbol"] == "s":
+        return bool(YEAR.fullmatch(match.group()) or DECADE.search(text[: match.start()]))
+    return unit["symbol"] in ("A", "B", "J") and unit.group()[0] == " " and bool(re.match(r"\s[a-z]", text[unit.end() :]))
 
 
 def _decimals(match: re.Match[str]) -> int:
@@ -635,6 +647,8 @@ def _decimals(match: re.Match[str]) -> int:
 
 def _value(match: re.Match[str]) -> tuple[float | None, float]:
     """Return the number and half of its last written digit."""
+    if match["power"]:
+        return _power(match["power"]), 0.0
     if match["digits"]:
         value, step = number(match["digits"]), _half_step(match["digits"])
     elif match["words"]:
@@ -655,6 +669,13 @@ def _value(match: re.Match[str]) -> tuple[float | None, float]:
     return value, step
 
 
+def _power(written: str) -> float:
+    """Return the value of "1.5e-3", "3 × 10^8" or "10⁶"."""
+    plain = written.translate(SUPERSCRIPT).lower().replace("−", "-").replace(" ", "")
+    mantissa, exponent = re.fullmatch(r"(?:([\d.]+)(?:e|[x×·]10\^?))?(?:10\^?)?([+-]?\d+)", plain).groups()
+    return float(f"{mantissa or 1}e{exponent}")
+
+
 def _unit(unit: re.Match[str]) -> tuple[str, float] | None:
     if unit["symbol"]:
         return SYMBOLS[unit["symbol"]]
@@ -664,22 +685,19 @@ def _unit(unit: re.Match[str]) -> tuple[str, float] | None:
 
 
 def _measured(
-    kind: str, value: float, step: float, text: str, start: int, end: int, unit: str, scaled: bool = False,
-    noun: str = "",
-) -> Quantity:  # fmt: skip
-    """Return an amount with what its surroundings say: bound, hedge, change, what it is per."""
+    kind: str, value: float, step: float, text: str, start: int, end: int, unit: Unit | None, noun: str = ""
+) -> Quantity | None:
+    """Return an amount with what its surroundings say: bound, hedge, change, what it is per; None if denied."""
     before = text[max(0, start - 30) : start]
+    if NEGATED.search(before):
+        return None
     about = bool(ABOUT.search(before) or ABOUT_AFTER.match(text, end))
     if about:
         step = max(step, _hedge(value))
-    if NEGATED.search(before):
-        kind = f"negated {kind}"
-    elif kind not in ("temperature", "speed", "data rate", "factor"):
+    if kind not in ("temperature", "speed", "data rate", "factor"):
         kind += _period(text, start, end)
-    return Quantity(
-        kind, value, value, step, noun, _bound(text, start, end), about or scaled, start, end, text[start:end],
-        _change(text, start, end), unit,
-    )  # fmt: skip
+    bound, role = _bound(text, start, end), _change(text, start, end)
+    return Quantity(kind, value, value, step, noun, bound, about, start, end, text[start:end], role, unit)
 
 
 def _hedge(value: float) -> float:
@@ -694,17 +712,15 @@ def _hedge(value: float) -> float:
 
 
 def _money(
-    sign: str, value: float, step: float, scaled: bool, match: re.Match[str], text: str, start: int, end: int
+    sign: str, value: float, step: float, match: re.Match[str], text: str, start: int, end: int
 ) -> Quantity | None:
     code = CURRENCIES.get(sign) or CURRENCIES.get(sign.upper()) or CURRENCIES.get(sign.lower().removesuffix("s"))
     if code is None or AMBIGUOUS_MONEY.fullmatch(match["digits"] or ""):
         return None
-    return _measured(f"money:{code}", value, 0.0 if not scaled else step, text, start, end, code, scaled)
+    return _measured(f"money:{code}", value, step, text, start, end, ("money", 1.0))
 
 
-def _count(
-    value: float, step: float, scaled: bool, match: re.Match[str], text: str, start: int, end: int
-) -> Quantity | None:
+def _count(value: float, step: float, match: re.Match[str], text: str, start: int, end: int) -> Quantity | None:
     """Return a counted thing, or a bare number after the word that names it."""
     before, written = text[:start], match.group()
     noun = _noun_phrase(text, end)
@@ -726,13 +742,15 @@ def _count(
             return None
         else:
             noun = _label(text, start)
-    return _measured("count", value, step if scaled else 0.0, text, start, end, "", scaled, noun)
+    return _measured("count of" if PART_OF.match(text, end) else "count", value, step, text, start, end, None, noun)
 
 
 # ---------------------------------------------------------------- putting it together
 
 JOINT = re.compile(r"\s?(?:-|–|—|to|through|or)\s?")
 WITHIN = re.compile(r"\s?and\s?")
+SCALE_WORD = re.compile(r"(?:hundred|thousand|million|billion|trillion|dozen|mio|mln|bn|mn|tn|(?<=\d)[kmb])\b", re.I)
+DECADE = re.compile(r"\b(?:the|his|her|their|my|mid|early|late)[\s-]$", re.I)
 TOLERANCE = re.compile(r"\s?(?:±|\+/-|\+-|plus or minus)\s?")
 ADDED = re.compile(r"\s?(?:and\s|,\s)?")
 HALF_READ = re.compile(r"\d\s?[-–/]$")
@@ -767,9 +785,7 @@ def extract(text: str) -> tuple[Quantity, ...]:
     joined = _joined(list(claims.free(_amounts(plain))), plain)
     found += [q for q in joined if q.noun != PENDING and not HALF_READ.search(plain[: q.start])]
     found = _spans(sorted(found, key=lambda q: q.start), plain)
-    return tuple(
-        replace(q, text=text[q.start : q.end]) for q in found if not q.kind.startswith("negated ")
-    )
+    return tuple(replace(q, text=text[q.start : q.end]) for q in found)
 
 
 class _Claims:
@@ -805,51 +821,47 @@ def _joined(amounts: list[Quantity], text: str) -> list[Quantity]:
 
 
 def _join(a: Quantity, b: Quantity, text: str) -> Quantity | None:
-    between = text[a.end : b.start]
-    whole = text[a.start : b.end]
-    bare = a.kind.startswith("count") and not a.unit
-    base = a.kind.split(" per ")[0] == b.kind.split(" per ")[0]
+    """Return one quantity for two that follow each other, or None where they are two."""
+    between, whole = text[a.end : b.start], text[a.start : b.end]
     if TOLERANCE.fullmatch(between):
-        if b.kind.startswith("percent") and not a.kind.startswith("percent"):
-            spread, kind, factor = abs(a.low) * b.low / 100, a.kind, 1.0
-        else:
-            spread, kind, factor = b.low, b.kind, _factor(b) if bare else 1.0
-        low, high = a.low * factor - spread, a.low * factor + spread
-        return replace(a, kind=kind, low=low, high=high, approximate=True, end=b.end, text=whole, unit=b.unit or a.unit)
-    ranged = (JOINT.fullmatch(between) and ("or" not in between or bare)) or (WITHIN.fullmatch(between) and BETWEEN.search(text[: a.start]))
-    if ranged and (base or bare) and not a.role and a.low == a.high and b.low == b.high:
-        low = a.low
-        if bare and not b.kind.startswith("count"):
-            low = _rescaled(a.low, b)
-        elif a.low < b.low and b.approximate and not a.approximate and a.low * 1000 <= b.low:
-            low = a.low * _scale_of(b)  # "$5 to $10 million", "5 to 10 million"
-        if low < b.low:
-            return replace(
-                b, low=low, start=a.start, text=whole, bound=a.bound or b.bound, approximate=a.approximate or b.approximate
-            )
+        return _with_tolerance(a, b, whole)
+    alike = a.kind.split(" per ")[0] == b.kind.split(" per ")[0]
+    ranged = JOINT.fullmatch(between) and ("or" not in between or a.unit is None)
+    if (ranged or (WITHIN.fullmatch(between) and BETWEEN.search(text[: a.start]))) and (alike or a.unit is None):
+        low = a.low if a.unit and a.unit[0] != "money" else _in_unit_of(a.low, b)
+        if not a.role and low < b.low and a.low == a.high and b.low == b.high:
+            hedged = a.approximate or b.approximate
+            return replace(b, low=low, start=a.start, text=whole, bound=a.bound or b.bound, approximate=hedged)
         return None
-    if base and a.kind.startswith("duration") and ADDED.fullmatch(between) and a.unit != b.unit and _factor(b) < _factor(a):
+    added = alike and a.unit and b.unit and a.kind.startswith("duration") and b.unit[1] < a.unit[1]
+    if added and ADDED.fullmatch(between):
         total = a.low + b.low
-        return replace(a, low=total, high=total, half_step=b.half_step, end=b.end, text=whole, kind=b.kind)
+        return replace(a, low=total, high=total, half_step=b.half_step, end=b.end, text=whole, kind=b.kind, unit=b.unit)
     return None
 
 
-def _factor(q: Quantity) -> float:
-    """Return the factor of the unit an amount was written in."""
-    known = SYMBOLS.get(q.unit) or WORDS.get(q.unit) or FOLDED.get(q.unit)
-    return known[1] if known else 1.0
+def _with_tolerance(a: Quantity, b: Quantity, whole: str) -> Quantity:
+    """Return "10 ± 0.5 mm" or "10 mm ± 5%" as a range."""
+    if b.kind.startswith("percent") and not a.kind.startswith("percent"):
+        kind, unit, middle, spread = a.kind, a.unit, a.low, abs(a.low) * b.low / 100
+    else:
+        kind, unit, spread = b.kind, b.unit or a.unit, b.low
+        middle = a.low * (b.unit[1] if a.unit is None and b.unit else 1.0)
+    noun = a.noun if unit is None else ""
+    return replace(
+        a, kind=kind, low=middle - spread, high=middle + spread, approximate=True, end=b.end, text=whole, unit=unit,
+        noun=noun,
+    )  # fmt: skip
 
 
-def _scale_of(q: Quantity) -> float:
-    match = re.search(r"(thousand|million|billion|trillion|bn|mn|k|m)\b", q.text, re.I)
-    return SCALES[match[1].lower()] if match else 1.0
-
-
-def _rescaled(value: float, q: Quantity) -> float:
-    """Return a bare number in the unit of the amount it is the lower end of."""
-    if q.kind.startswith("temperature") and "f" in q.unit:
+def _in_unit_of(value: float, q: Quantity) -> float:
+    """Return a bare number in the unit and scale of the amount it is the lower end of: "5 to 10 million"."""
+    if q.unit and q.unit[0] == "fahrenheit":
         return (value - 32) / 1.8
-    return value * _factor(q) * (_scale_of(q) if q.approximate else 1.0)
+    value *= q.unit[1] if q.unit else 1.0
+    scale = SCALE_WORD.search(q.text)
+    scaled = value * SCALES[scale[0].lower()] if scale else value
+    return scaled if scaled < q.low else value
 
 
 def _spans(found: list[Quantity], text: str) -> list[Quantity]:

@@ -35,6 +35,7 @@ FRAME = 3  # tokens on each side that show two quantities to stand in one place
 FRAMED = 2.0  # the likeness of such two, above that of any others
 BINARY = 0.1  # a GB of 1024 MB
 TOKEN = re.compile(WORD.pattern + r"|[,;:()]")
+CASE = re.compile(r"\b(?:with|after|aged?|under|over|above|below|beyond|if|when|weighing|exceeding|than)\s(?:\w+\s){0,2}$", re.I)
 LISTING = re.compile(r"\s?(?:[,/&]|,?\s?(?:and|or))\s?")
 CLAUSE = frozenset((",", ";", "(", ")", "and", "but", "while", "whereas", "or"))
 REACH = 6  # words on each side that say which part a quantity plays
@@ -262,8 +263,8 @@ def _is_round(text: str) -> bool:
 def _slack(a: Quantity, b: Quantity) -> float:
     """How far two values of one kind may lie apart because of rounding, hedging or conversion."""
     size = max(abs(a.low), abs(a.high), abs(b.low), abs(b.high))
-    if a.approximate and a.bound == "" and _hedged(a) or b.approximate and b.bound == "" and _hedged(b):
-        return max(q.half_step for q in (a, b) if q.approximate)
+    if hedged := [q.half_step for q in (a, b) if q.approximate and not q.bound]:
+        return max(hedged)
     kind = _base(a.kind)
     if kind == "interval":
         return CONVERTED * size
@@ -273,17 +274,10 @@ def _slack(a: Quantity, b: Quantity) -> float:
         if kind == "temperature":
             return max(a.half_step, b.half_step)
         return min(max(a.half_step, b.half_step), CONVERTED * size)
-    if kind.startswith("money") and not (a.approximate or b.approximate):
-        return 0.0
-    coarse = max((a, b), key=lambda q: (q.half_step, q.approximate))
-    if a.half_step != b.half_step and coarse.half_step:
-        share = CONVERTED if coarse.approximate else ROUNDED
-        return min(coarse.half_step, share * size)
+    if a.half_step != b.half_step:
+        scaled = kind.startswith(("money", "count"))  # of these only figures such as "5 million" have a half step
+        return min(max(a.half_step, b.half_step), (CONVERTED if scaled else ROUNDED) * size)
     return _digits_left_out(a, b) if kind == "count" else 0.0
-
-
-def _hedged(q: Quantity) -> bool:
-    return q.half_step >= 0.05 * max(abs(q.low), abs(q.high)) > 0 or q.low < q.high
 
 
 def _digits_left_out(a: Quantity, b: Quantity) -> float:
@@ -449,16 +443,24 @@ def _subject(one: _Profile, two: _Profile) -> float:
 
 def _scopes_differ(one: _Profile, two: _Profile, clashes: list[Clash]) -> bool:
     """Whether a second slot tells the values apart: another date, name, qualifier or part of a whole."""
-    if any(x.kind != "date" for _, x, _ in clashes):
+    if any(x.kind not in DATE_KINDS for _, x, _ in clashes):
         if one.years and two.years and not one.years & two.years:
             return True
         if _times_differ(one, two):
             return True
     if one.names - two.words and two.names - one.words:
         return True
+    if _conditions_differ(one, two, clashes):
+        return True
     if bool(TOTAL.search(one.text)) != bool(TOTAL.search(two.text)) and one.words != two.words:
         return True
     return _qualifier_replaced(one, two)
+
+
+def _conditions_differ(one: _Profile, two: _Profile, clashes: list[Clash]) -> bool:
+    """Whether one clash only tells for which case the other holds: "with 5 years of service … 30 days of leave"."""
+    cases = [c for c in clashes if CASE.search(one.text[: c[1].start]) and CASE.search(two.text[: c[2].start])]
+    return any(c[1] is not case[1] and c[2] is not case[2] for case in cases for c in clashes)
 
 
 def _times_differ(one: _Profile, two: _Profile) -> bool:
