@@ -13,11 +13,23 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from .units import (
-    CURRENCIES, DAY_S, FOLDED, FRACTIONS, GLYPHS, MONTHS, NUMBER_WORDS, ORDINALS, SCALES, SPELLED, SYMBOLS, WEEKDAYS,
-    WORDS, YEAR_S, spelled_number,
+    CURRENCIES,
+    DAY_S,
+    FOLDED,
+    FRACTIONS,
+    GLYPHS,
+    MONTHS,
+    NUMBER_WORDS,
+    ORDINALS,
+    SCALES,
+    SPELLED,
+    SYMBOLS,
+    WEEKDAYS,
+    WORDS,
+    YEAR_S,
+    spelled_number,
 )  # fmt: skip
 from .words import STOP_WORDS, WORD, stem
-
 
 Span = tuple[int, int]
 Unit = tuple[str, float]  # kind, factor to the kind's canonical unit
@@ -55,39 +67,47 @@ Reader = Callable[[str], Iterator[Quantity]]
 
 # ---------------------------------------------------------------- what is no quantity
 
+LINK = re.compile(r"\b(?:https?|ftp)://\S+|\bwww\.\S+|\b[\w.+\-]+@\S+\.\w+|(?<![\w./\-])[\w.\-]*/[\w.\-/]*\.\w{1,5}\b")
 ADDRESS = re.compile(
-    r"\b(?:https?|ftp)://\S+|\bwww\.\S+|\S+@\S+\.\w+|\b\d{1,3}(?:\.\d{1,3}){3}(?:[/:]\d+)?\b|\bCVE-\d{4}-\d+\b"
-    r"|\bISBN(?:-1[03])?:?\s?[\d\-Xx ]{9,17}|\bISSN:?\s?\d{4}-\d{3}[\dXx]|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
-    r"|\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{7,40}\b"
-    r"|(?<![\w.])\+\d[\d\s()\-/]{5,}\d|\(\d{2,4}\)\s?\d{3}[\d\s\-]{3,}|\b\d{3}[-.]\d{3}[-.]\d{4}\b|\b24/7\b|\b\d+:\d(?!\d)|\b1:\d+(?=\s(?:scale|ratio))"
+    r"\b\d{1,3}(?:\.\d{1,3}){3}(?:[/:]\d+)?\b"  # 10.0.0.1:8080
+    r"|\bCVE-\d{4}-\d+\b|\bISBN(?:-1[03])?:?\s?[\d\-Xx ]{9,17}|\bISSN:?\s?\d{4}-\d{3}[\dXx]"
+    r"|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{7,40}\b"
+    r"|(?<![\w.])\+\d[\d\s()\-/]{5,}\d|\(\d{2,4}\)\s?\d{3}[\d\s\-]{3,}|\b\d{3}[-.]\d{3}[-.]\d{4}\b"  # telephone
+    r"|\b24/7\b|\b\d+:\d(?!\d)|\b1:\d+(?=\s(?:scale|ratio))"
     r"|\b\d{1,4}\s[A-Z]\w+\s(?:Street|St|Avenue|Ave|Road|Rd|Lane|Drive|Boulevard|Square)\b|\b\d{5}\s(?=[A-Z][a-z])"
-    r"|\b\d{7,}\b(?!\s?[a-z%€$£])|(?<!\w)[\w.\-]*/[\w.\-/]*[A-Za-z][\w.\-/]*\.\w{1,5}\b"
+    r"|\b\d{7,}\b(?!\s?[a-z%€$£])"
 )
-_LABELS = """section|sections|sec|chapter|chapters|article|articles|art|page|pages|pp|figure|fig|table|step|steps|rule|
-rules|clause|clauses|appendix|annex|exhibit|schedule|rfc|iso|iec|din|no|nos|nr|number|level|tier|paragraph|para|§|§§|
-room|suite|building|gate|platform|route|highway|interstate|flight|line|lines|phase|type|grade|class|floor|stage|item|
-id|ticket|order|form|lot|batch|serial|patch|build|issue|pull request|pr|question|part|title|volume|vol|episode|season|
-group|cohort|arm|category|port|ports|law|act|resolution|regulation|directive|case|docket|bill|amendment|protocol|
-model|mark|unit|zone|district|ward|box|locker|rack|slot|bay|channel|option|scenario|experiment|sample|figure|note|
-footnote|exercise|lesson|module|week no|account|invoice|policy no|reference|ref|code|error|exit code|status|http|http/"""
-LABELLED = re.compile(
-    rf"(?<![\w])(?:{'|'.join(_LABELS.replace(chr(10), '').split('|'))})\.?:?\s?(?:no\.?\s|number\s|#\s?)?"
+LABELS = """section sections sec chapter chapters article articles art page pages pp figure fig table step steps rule
+    rules clause clauses appendix annex exhibit schedule rfc iso iec din no nos nr number level tier paragraph para § §§
+    room suite building gate platform route highway interstate flight line lines phase type grade class floor stage item
+    id ticket order form lot batch serial patch build issue request pr question part title volume vol episode season
+    group cohort arm category port ports law act resolution regulation directive case docket bill amendment protocol
+    model mark unit zone district ward box locker rack slot bay channel option scenario experiment sample note footnote
+    exercise lesson module account invoice reference ref code error status http""".split()
+_LABELLED = (
+    rf"(?<!\w)(?i:{'|'.join(LABELS)})\.?:?\s?(?:(?i:no\.?|number)\s|#\s?)?"
     r"\d[\w.\-/()]*(?:(?:,\s|\s?[-–]\s?|\s(?:and|or|to)\s)\d[\w.\-/]*)*"
-    r"(?!\s?(?:%|percent|days?\b|hours?\b|minutes?\b|weeks?\b|months?\b|years?\b|euros?\b|dollars?\b))",
-    re.I,
+    r"(?!\s?(?:%|percent|days?\b|hours?\b|minutes?\b|weeks?\b|months?\b|years?\b|euros?\b|dollars?\b))"
 )
-PART_NUMBER = re.compile(
-    r"#\d+|\b[A-Z][A-Za-z]*-\d[\w\-]*|\b\d+-[A-Z]+\d[\w\-]*|\b(?<![.,])\d+(?:-\d+){2,}\b|\b[A-Za-z]+\d+[\w\-]*"
-    r"|\b\d+[A-Z]-?\d\w*|\b\d+[A-Z]{2,}\d+\b|\b[2-6]G\b|^\s*\d+[.)]\s|\b\d+(?:\.\d+)?\s?[x×]\s?(?!10[\^⁰¹²³⁴⁵⁶⁷⁸⁹⁻])\d[\d.x× ]*(?:\s?[a-z]{1,2}\b)?"
-    r"|\b\d{3}-\d{3}\b|(?<![\w.,])0\d{2,}\b|\b(?:1[0-9]|20)\d\d\s?[-–/]\s?\d{2,4}\b|\b\d+(?:\s?[-–]\s?\d+)?\s?B\.?C\.?(?:E\b)?"
+_PART_NUMBER = (
+    r"#\d+|\b[A-Z][A-Za-z]*-\d[\w\-]*|\b\d+-[A-Z]+\d[\w\-]*|\b[A-Za-z]+\d+[\w\-]*|\b\d+[A-Z]-?\d\w*"
+    r"|\b\d+[A-Z]{2,}\d+\b|\b[2-6]G\b|\b(?<![.,])\d+(?:-\d+){2,}\b|\b\d{3}-\d{3}\b|(?<![\w.,])0\d{2,}\b"
+    r"|^\s*\d+[.)]\s"  # the number of a list item
+    r"|\b\d+(?:\.\d+)?\s?[x×]\s?(?!10[\^⁰¹²³⁴⁵⁶⁷⁸⁹⁻])\d[\d.x× ]*(?:\s?[a-z]{1,2}\b)?"  # 10 x 20 cm
+    r"|\b(?:1[0-9]|20)\d\d\s?[-–/]\s?\d{2,4}\b|\b\d+(?:\s?[-–]\s?\d+)?\s?B\.?C\.?(?:E\b)?"  # 2018–19, 300 BC
 )
+LABELLED, PART_NUMBER = re.compile(_LABELLED), re.compile(_PART_NUMBER)
+IDENTIFIER = re.compile(f"{LINK.pattern}|{ADDRESS.pattern}|{_LABELLED}|{_PART_NUMBER}")
 
 # ---------------------------------------------------------------- bounds, hedges, roles
 
-_PAST = re.compile(
+MODAL = re.compile(r"\b(?:must|shall|should|may|allowed|required)\b")
+PAST_TENSE = re.compile(
     r"\b(?:had|was|were|did|sold|grossed|(?:has|have) (?:been|\w+ed|sold|made|won|seen|grown))\b", re.I
 )
-_HEDGED = r"(?:about|around|approximately|approx\.?|roughly|nearly|almost|some|circa|ca\.|c\.|an estimated|estimated|~|≈)"
+_HEDGED = (
+    r"(?:about|around|approximately|approx\.?|roughly|nearly|almost|some|circa|ca\.|c\.|an estimated|estimated|~|≈)"
+)
 ABOUT = re.compile(rf"(?:(?<!\w){_HEDGED}|\bclose to|\bin the region of|\bthe order of)\s?(?:the\s)?$", re.I)
 ABOUT_AFTER = re.compile(r"-?\s?(?:ish\b|or so\b|or thereabouts\b)", re.I)
 _BOUNDS = {
@@ -122,7 +142,9 @@ DATE_ROLES = {
                        re.I),
     "to": re.compile(r"\b(?:until|till|through|up to|ending|expires?)\s(?:on\s|in\s)?(?:the\s)?$", re.I),
 }  # fmt: skip
-DEADLINE = re.compile(r"\b(?:must|shall|should|will|has to|have to|due|deadline|submit|pay|payable|file|expires?)\b", re.I)
+DEADLINE = re.compile(
+    r"\b(?:must|shall|should|will|has to|have to|due|deadline|submit|pay|payable|file|expires?)\b", re.I
+)
 CHANGE = re.compile(
     r"\b(?:rose|rise[sn]?|rising|raised?|raises|fell|falls?|fallen|grew|grows?|grown|increas\w+|decreas\w+|reduc\w+"
     r"|lower(?:s|ed)|drop\w*|declin\w+|cut|cuts|climb\w+|jump\w*|surg\w+|slip\w+|gain\w*|went|goes|chang\w+|shrank"
@@ -132,7 +154,9 @@ DELTA_AFTER = re.compile(
     r"\s?(?:\w+\s)?(?:increase|decrease|rise|growth|drop|decline|reduction|hike|cut|more|less|fewer|higher|lower"
     r"|faster|slower|cheaper|larger|smaller|better|worse|longer|shorter|discount|up|down)\b(?!\sthan\s\d)", re.I
 )  # fmt: skip
-NEGATED = re.compile(r"\b(?:not|n['’]t|never|rather than|instead of|isn['’]t|formerly|previously)\s(?:just\s|only\s)?$", re.I)
+NEGATED = re.compile(
+    r"\b(?:not|n['’]t|never|rather than|instead of|isn['’]t|formerly|previously)\s(?:just\s|only\s)?$", re.I
+)
 
 PERIODS = {"day": "day", "daily": "day", "week": "week", "weekly": "week", "month": "month", "monthly": "month",
            "quarter": "quarter", "quarterly": "quarter", "year": "year", "yearly": "year", "annum": "year",
@@ -140,7 +164,8 @@ PERIODS = {"day": "day", "daily": "day", "week": "week", "weekly": "week", "mont
            "second": "second", "night": "night", "mo": "month", "yr": "year", "hr": "hour", "h": "hour", "d": "day",
            "min": "minute", "sec": "second", "s": "second"}  # fmt: skip
 RATE = re.compile(
-    rf"(?:\s(?!twice|once|times|per\b)[a-z\-]+){{0,2}}?(?:(?:\s?/\s?|\sper\s)(?P<per>[A-Za-z]+)|\s?\(?(?:an?|each|every)\s(?P<each>{'|'.join(PERIODS)})\b"
+    r"(?:\s(?!twice|once|times|per\b)[a-z\-]+){0,2}?"
+    rf"(?:(?:\s?/\s?|\sper\s)(?P<per>[A-Za-z]+)|\s?\(?(?:an?|each|every)\s(?P<each>{'|'.join(PERIODS)})\b"
     r"|\s(?:once\s|a\s)?(?P<adverb>daily|weekly|monthly|quarterly|yearly|annually|hourly)\b)"
     r"(?:(?:\s?/\s?|\sper\s)(?P<also>[A-Za-z]+))?",
     re.I,
@@ -155,9 +180,9 @@ def _bound(text: str, start: int, end: int) -> str:
     found = found or next((name for name, pattern in BOUND_AFTER.items() if pattern.match(after)), "")
     if not found and (limit := LIMIT_NOUN.search(before)):
         found = "max" if limit["max"] else "min" if limit["min"] else ""
-    if found in ("min", "max") and _PAST.search(text):
+    if found in ("min", "max") and PAST_TENSE.search(text):
         return "least" if found == "min" else "most"
-    if found in ("over", "under") and re.search(r"\b(?:must|shall|should|may|allowed|required)\b", text):
+    if found in ("over", "under") and MODAL.search(text):
         return "min" if found == "over" else "max"
     return found
 
@@ -165,13 +190,9 @@ def _bound(text: str, start: int, end: int) -> str:
 def _change(text: str, start: int, end: int) -> str:
     """Return "by", "from" or "to" where the amount is (an end of) a change: "rose by 5%", "cut from 10 to 8"."""
     before = text[max(0, start - 60) : start]
-    word = re.search(r"\b(by|from|to|at)\s(?:\w+\s){0,2}$", before, re.I)
-    if CHANGE.search(before[: word.start() + 0] if word else before) or (
-        word and re.search(r"\bfrom\s\S+(?:\s\S+){0,2}\s$", before[: word.start()]) and CHANGE.search(
-            before[: before.lower().rfind("from")]
-        )
-    ):  # fmt: skip
-        return word[1].lower().replace("at", "to") if word else "by"
+    word = re.search(r"\b(by|from|to)\s(?:\w+\s){0,2}$", before, re.I)
+    if CHANGE.search(before[: word.start()] if word else before):
+        return word[1].lower() if word else "by"
     return "by" if DELTA_AFTER.match(text[end : end + 24]) else ""
 
 
@@ -198,26 +219,25 @@ DATES = (
     re.compile(rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s(?:of\s)?{_MONTH}(?:,?\s(?P<year>\d{{4}}))?\b", re.I),
     re.compile(rf"\b{_MONTH}\s(?:the\s)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)(?:,?\s(?P<year>\d{{4}})\b)?", re.I),
     re.compile(rf"\b{_MONTH},?\s(?:of\s)?(?P<year>\d{{4}})\b", re.I),
-    re.compile(r"\bQ(?P<quarter>[1-4])(?:\s(?:of\s)?|/)(?P<year>\d{4})\b|\b(?P<year2>\d{4})[\s-]?Q(?P<quarter2>[1-4])\b"),
-    re.compile(
-        r"\b(?P<ordinal>first|second|third|fourth) quarter(?:\s(?:of\s)?(?P<year>\d{4}))?\b|\bQ(?P<quarter>[1-4])\b", re.I
-    ),
+    re.compile(r"\b(?P<year>\d{4})[\s-]?Q(?P<quarter>[1-4])\b"),
+    re.compile(r"\bQ(?P<quarter>[1-4])(?:(?:\s(?:of\s)?|/)(?P<year>\d{4}))?\b"),
+    re.compile(r"\b(?P<rank>first|second|third|fourth) quarter(?:\s(?:of\s)?(?P<year>\d{4}))?\b", re.I),
     re.compile(
         r"\b(?:in|by|since|until|till|from|during|through|before|after|early|mid|late|that|last|next|this|following"
         rf"|to|of|and)[\s-]{_CAPITAL_MONTH}(?!\s?\d)"
     ),
     re.compile(r"\bFY\s?(?P<year>20\d\d)\b"),
-    re.compile(r"\bA\.?D\.?\s(?P<year>\d{1,4})\b|\b(?P<year2>\d{1,4})\s(?:A\.?D\b\.?|CE\b)"),
+    re.compile(r"\bA\.?D\.?\s(?P<year>\d{1,4})\b"),
+    re.compile(r"\b(?P<year>\d{1,4})\s(?:A\.?D\b\.?|CE\b)"),
     re.compile(r"\b(?:is|was|remains) an?\s(?P<year>(?:1[5-9]|20)\d\d)(?=\s[A-Za-z])"),
     re.compile(r"\b(?P<decade>1[5-9]\d0|20\d0)s\b"),
     re.compile(rf"\b(?P<year>{_YEAR})\s?[-–—/]\s?(?P<until>{_YEAR}|\d\d)\b(?![-–/\d])"),
     re.compile(rf"\b(?:between|from)\s(?P<year>{_YEAR})\s(?:and|to|until|till|through)\s(?P<until>{_YEAR})\b", re.I),
     re.compile(
-        r"(?:\b(?:in|fiscal(?:\syear)?|fy|since|by|from|until|till|to|of|during|before|after|through|(?:later|earlier)\sthan"
-        r"|circa|year|early|mid|late|spring|summer|autumn|fall|winter|end|(?<=\d{4}\s)(?:and|or)|born|died|founded"
-        r"|established|opened|released)"
-        rf"(?:\sin|\sof)?:?[\s-]|[,(:–]\s?|\bc\.\s?)(?P<year>{_YEAR})\b(?![-–/%’']?\w)(?!\s[a-z]+s\b(?<!\bis)(?<!\bwas)(?<!\bhas))"
-        r"(?![,.]\d)",
+        r"(?:\b(?:in|fiscal(?:\syear)?|fy|since|by|from|until|till|to|of|during|before|after|through"
+        r"|(?:later|earlier)\sthan|circa|year|early|mid|late|spring|summer|autumn|fall|winter|end|born|died|founded"
+        r"|(?<=\d{4}\s)(?:and|or)|established|opened|released)(?:\sin|\sof)?:?[\s-]|[,(:–]\s?|\bc\.\s?)"
+        rf"(?P<year>{_YEAR})\b(?![-–/%’']?\w)(?!\s[a-z]+s\b(?<!\bis)(?<!\bwas)(?<!\bhas))(?![,.]\d)",
         re.I,
     ),
 )
@@ -236,18 +256,22 @@ TIMES = (
 )  # fmt: skip
 PAST = {"half": 30, "quarter": 15, "twenty": 20, "ten": 10, "five": 5}
 WEEKDAY = re.compile(
-    r"(?<!Black )(?<!Cyber )(?<!Good )(?<!Ash )(?<!Easter )(?<!Super )\b(?P<day>Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b"
+    r"(?<!Black )(?<!Cyber )(?<!Good )(?<!Ash )(?<!Easter )(?<!Super )"
+    r"\b(?P<day>Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b"
     r"(?!\s(?:Times|Night|Mail|Telegraph|Express|Herald|Mirror|School))"
 )
 _WEEKDAY_STEMS = {d[:3]: i for d, i in WEEKDAYS.items()}
 
 
-def _date(value: float, until: float, text: str, start: int, end: int, role: str = "") -> Quantity:
-    before = text[max(0, start - 40) : start]
-    bound = _date_bound(text, start)
-    role = role or ("" if bound else next((r for r, pattern in DATE_ROLES.items() if pattern.search(before)), ""))
-    about = bool(ABOUT.search(before))
+def _date(value: float, until: float, text: str, start: int, end: int) -> Quantity:
+    bound, about = _date_bound(text, start), bool(ABOUT.search(text[max(0, start - 40) : start]))
+    role = "" if bound else _date_role(text, start)
     return Quantity("date", value, until, 0, "", bound, about, start, end, text[start:end], role)
+
+
+def _date_role(text: str, start: int) -> str:
+    before = text[max(0, start - 40) : start]
+    return next((role for role, pattern in DATE_ROLES.items() if pattern.search(before)), "")
 
 
 def _date_bound(text: str, start: int) -> str:
@@ -264,35 +288,34 @@ def _dates(text: str) -> Iterator[Quantity]:
 
 
 def _dates_of(match: re.Match[str], text: str) -> Iterator[Quantity]:
-    """Yield the date of a match, or both ends of a span of years."""
+    """Yield the date of a match, both ends of a span of years, or the days of a short list."""
     parts = {k: v for k, v in match.groupdict().items() if v}
-    year = int(parts.get("year", parts.get("year2", 0)))
-    start = match.start()
+    year, start = int(parts.get("year", 0)), match.start()
     if "until" in parts:
         yield from _years(match, year, parts["until"], text)
-        return
-    if "decade" in parts:
+    elif "decade" in parts:
         first = int(parts["decade"])
         yield _date(first * 1e4, (first + (9 if first % 100 else 99)) * 1e4, text, start, match.end())
-        return
-    quarter = parts.get("quarter", parts.get("quarter2", ""))
-    if quarter or "ordinal" in parts:
-        n = int(quarter) if quarter else ORDINALS[parts["ordinal"].lower()]
+    elif "quarter" in parts or "rank" in parts:
+        last = 3 * (int(parts["quarter"]) if "quarter" in parts else ORDINALS[parts["rank"].lower()])
         if not FISCAL.search(text[:start]):
-            yield _date(year * 1e4 + (3 * n - 2) * 100, year * 1e4 + 3 * n * 100, text, start, match.end())
-        return
-    month, day = int(parts.get("mon", 0)), int(parts.get("day", 0))
-    if day and "month" in parts:
-        yield from _other_days(match, year, text)
-    if "us" in parts:
-        one, two = map(int, parts["us"].split("/"))
-        month, day = (one, two) if two > 12 else (two, one) if one > 12 else (0, 0)
+            yield _date(year * 1e4 + (last - 2) * 100, year * 1e4 + last * 100, text, start, match.end())
+    else:
+        yield from _calendar_days(match, parts, year, text)
+
+
+def _calendar_days(match: re.Match[str], parts: dict[str, str], year: int, text: str) -> Iterator[Quantity]:
+    month, day, start = int(parts.get("mon", 0)), int(parts.get("day", 0)), match.start()
     if "month" in parts:
         month = MONTHS[parts["month"].lower()]
         start = start if day or year else match.start("month")
-    elif not month and "us" not in parts:
-        start, unit = match.start("year" if "year" in parts else "year2"), UNIT.match(text, match.end())
-        if "year" in parts and unit and _unit(unit):
+        yield from _other_days(match, year, text) if day else ()
+    elif "us" in parts:
+        one, two = map(int, parts["us"].split("/"))
+        month, day = (one, two) if two > 12 else (two, one) if one > 12 else (0, 0)
+    elif not month:
+        start, unit = match.start("year"), UNIT.match(text, match.end())
+        if unit and _unit(unit):
             return
     if month <= 12 and day <= 31:
         value = float(year * 10_000 + month * 100 + day)
@@ -333,11 +356,11 @@ def _times(text: str) -> Iterator[Quantity]:
 
 
 def _time(minutes: float, sure: bool, text: str, start: int, end: int, role: str) -> Quantity:
-    before = text[max(0, start - 30) : start]
     bound = "" if role else _date_bound(text, start).replace("as of", "")
-    role = role or ("" if bound else next((r for r, pattern in DATE_ROLES.items() if pattern.search(before)), ""))
+    role = role or ("" if bound else _date_role(text, start))
+    about = bool(ABOUT.search(text[max(0, start - 40) : start]))
     kind = "time" if sure else "time 12h"
-    return Quantity(kind, minutes, minutes, 0, "", bound, bool(ABOUT.search(before)), start, end, text[start:end], role)
+    return Quantity(kind, minutes, minutes, 0, "", bound, about, start, end, text[start:end], role)
 
 
 def _minutes(parts: dict[str, str]) -> tuple[float, bool]:
@@ -360,8 +383,7 @@ def _minutes(parts: dict[str, str]) -> tuple[float, bool]:
 def _weekdays(text: str) -> Iterator[Quantity]:
     for match in WEEKDAY.finditer(text):
         value = float(_WEEKDAY_STEMS[match["day"][:3].lower()])
-        before = text[max(0, match.start() - 20) : match.start()]
-        role = next((r for r, pattern in DATE_ROLES.items() if pattern.search(before)), "")
+        role = _date_role(text, match.start())
         yield Quantity("weekday", value, value, 0, "", "", False, *match.span(), match.group(), role)
 
 
@@ -369,12 +391,15 @@ def _weekdays(text: str) -> Iterator[Quantity]:
 
 VERSION = re.compile(
     r"\b(?:v|versions?\s|release\s)(?P<v>\d+(?:\.\d+){0,3})\b(?!\s?%)|(?<![\w.$€£])(?P<plain>\d+\.\d+\.\d+)\b(?!\.\d)"
-    r"|\b(?P<product>(?!In\b|At\b|On\b|By\b|To\b|Of\b|Is\b|Is\b|About\b|Over\b|The\b|From\b|With\b|For\b|And\b)"
-    r"(?:[A-Z][A-Za-z]+|[A-Z]{2,}))\s(?P<number>\d{1,2}\.\d{1,2})(?=\s(?:or|and|is|are|was|on|to|in|for|with|introduced|added)\b|[,;.)+]?(?:\s|$))",
+    r"|\b(?P<product>(?!(?:In|At|On|By|To|Of|Is|About|Over|The|From|With|For|And)\b)[A-Z][A-Za-z]+)"
+    r"\s(?P<number>\d{1,2}\.\d{1,2})"
+    r"(?=\s(?:or|and|is|are|was|on|to|in|for|with|introduced|added)\b|[,;.)+]?(?:\s|$))",
 )
+_PERIOD = "minute|hour|day|week|month|quarter|year"
 INTERVAL = re.compile(
-    r"\b(?:every|each)\s+(?:(?P<n>other|\d+|" + NUMBER_WORDS[:-2] + r")\s+)?(?P<unit>minute|hour|day|week|month|quarter|year)s?\b"
-    r"|\b(?:(?P<times>once|twice|(?:\d+|two|three|four|five|six) times)(?:\s(?:an?|per|every|each|in a)\s(?P<per>minute|hour|day|week|month|quarter|year)\b|\s(?P<daily>daily|weekly|monthly|yearly|annually)))"
+    rf"\b(?:every|each)\s+(?:(?P<n>other|\d+|{NUMBER_WORDS})\s+)?(?P<unit>{_PERIOD})s?\b"
+    r"|\b(?P<times>once|twice|(?:\d+|two|three|four|five|six) times)"
+    rf"(?:\s(?:an?|per|every|each|in a)\s(?P<per>{_PERIOD})\b|\s(?P<daily>daily|weekly|monthly|yearly|annually))"
     r"|\b(?P<adverb>hourly|daily|weekly|monthly|quarterly|yearly|annually)"
     r"(?=\s*(?:[.,;:)]|$|\b(?:by|and|or|in|from|at|on)\b))",
     re.I,
@@ -385,21 +410,29 @@ MEASURED = re.compile(  # "$10 monthly", "8 hours each day": a rate, not a rhyth
 SECONDS = {"minute": 60.0, "hour": 3600.0, "day": DAY_S, "night": DAY_S, "week": 7 * DAY_S, "month": YEAR_S / 12,
            "quarter": YEAR_S / 4, "year": YEAR_S}  # fmt: skip
 SHARE = re.compile(
-    r"(?<![\w.])(?P<top>a|one|two|three|four|five|\d)[\s-](?P<part>half|third|quarter|fifth|sixth|eighth|tenth)s?\s(?:of\b|(?=majority|quorum|vote))"
+    r"(?<![\w.])(?P<top>a|one|two|three|four|five|\d)[\s-](?P<part>half|third|quarter|fifth|sixth|eighth|tenth)s?"
+    r"\s(?:of\b|(?=majority|quorum|vote))"
     r"|(?<!and a )\b(?P<half>half)(?=\sof\s(?:the|all|its|their|our|these|those)\b)"
-    r"|\b(?P<one>one|two|three|four|[1-9])\s(?:in|out of)\s(?:every\s)?(?P<of>two|three|four|five|six|seven|eight|nine|ten|\d{1,3})\b(?!\s?(?:days?|weeks?|months?|years?|hours?|minutes?|%|percent))",
+    r"|\b(?P<one>one|two|three|four|[1-9])\s(?:in|out of)\s(?:every\s)?"
+    r"(?P<of>two|three|four|five|six|seven|eight|nine|ten|\d{1,3})\b"
+    r"(?!\s?(?:days?|weeks?|months?|years?|hours?|minutes?|%|percent))",
     re.I,
 )
 SCORE = re.compile(r"(?<![\w.,$€£%/–\-])(?P<a>\d{1,3})\s?[–\-]\s?(?P<b>\d{1,3})(?![\w.,%]*[\w%]|\s?[–\-]\s?\d)")
 SCORE_NOUN = re.compile(
     r"\s(?:[a-z\-]+\s)?(?:record|win|victory|defeat|loss|draw|score|lead|vote|margin|start|decision|overtime|aggregate)\b"
 )
-SCORE_VERB = re.compile(r"\b(?:w[io]n|won|winning|lost|lose|losing|beat|defeat(?:ed|ing)?|drew|drawn|score|record)\b", re.I)
-RATING = re.compile(
-    r"(?<![\w.,/])(?<!\d\s)(?P<a>\d+(?:\.\d+)?)(?:\s?/\s?|\sout of (?:a (?:possible|total)(?: of)? )?)(?P<b>[5-9]|\d{2,})(?![\w/]|\.\d)"
+SCORE_VERB = re.compile(
+    r"\b(?:w[io]n|won|winning|lost|lose|losing|beat|defeat(?:ed|ing)?|drew|drawn|score|record)\b", re.I
 )
+RATING = re.compile(
+    r"(?<![\w.,/])(?<!\d\s)(?P<a>\d+(?:\.\d+)?)(?:\s?/\s?|\sout of (?:a (?:possible|total)(?: of)? )?)"
+    r"(?P<b>[5-9]|\d{2,})(?![\w/]|\.\d)"
+)
+_RANKS = "|".join(list(ORDINALS)[2:])  # "first" and "second" mostly count the clauses of a text
 ORDINAL = re.compile(
-    r"(?<![\w.,-])(?:(?P<n>\d{1,3})(?:st|nd|rd|th)|(?P<word>(?:" + "|".join(list(ORDINALS)[2:]) + r")|second(?=[\s-](?:\w+est|most)\b)))\b(?![-\s](?:of|party|parties|person|hand)\b)",
+    rf"(?<![\w.,-])(?:(?P<n>\d{{1,3}})(?:st|nd|rd|th)|(?P<word>(?:{_RANKS})|second(?=[\s-](?:\w+est|most)\b)))\b"
+    r"(?![-\s](?:of|party|parties|person|hand)\b)",
     re.I,
 )
 
@@ -481,17 +514,24 @@ def _ordinals(text: str) -> Iterator[Quantity]:
 
 # ---------------------------------------------------------------- amounts
 
-_SIGN = "|".join(re.escape(c) for c in sorted((c for c in CURRENCIES if not c[0].islower() and " " not in c), key=len, reverse=True))
+_SIGNS = sorted((c for c in CURRENCIES if not c[0].islower() and " " not in c), key=len, reverse=True)
+_SIGN = "|".join(map(re.escape, _SIGNS))
 _CURRENCY_WORD = "|".join(re.escape(c) for c in sorted(CURRENCIES, key=len, reverse=True) if c[-1].isalpha())
+_EXPONENT = r"(?:\^\s?[-−]?\d+|⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)"
 AMOUNT = re.compile(
     rf"(?P<sign>(?<![A-Za-z])(?:{_SIGN})\s?)?(?P<minus>(?<![\w.)\]%°–-])[-−–](?=\d)|\bminus\s)?"
-    rf"(?:(?P<power>(?<![\w.,])(?:\d+(?:\.\d+)?(?:e[+\-−]?\d{{1,3}}\b|\s?[x×·]\s?10(?:\^\s?[-−]?\d+|[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))|10(?:\^[-−]?\d+|[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)))"
-    rf"|(?P<digits>(?<![\w.,])(?<![A-Za-z]-)\d+(?:[.,'’\u00a0\u202f]\d+)*|(?<![\w.])\.\d+)(?P<fraction>\s?[½¼¾⅓⅔]|\s\d/\d(?!\d))?"
-    rf"|(?P<glyph>[½¼¾⅓⅔])|(?P<ratio>(?<![\w/.])1/[2348](?![\d/]))|\b(?P<words>{NUMBER_WORDS}))(?P<half>\sand\sa\shalf)?",
+    rf"(?:(?P<power>(?<![\w.,])(?:\d+(?:\.\d+)?(?:e[+\-−]?\d{{1,3}}\b|\s?[x×·]\s?10{_EXPONENT})|10{_EXPONENT}))"
+    r"|(?P<digits>(?<![\w.,])(?<![A-Za-z]-)\d+(?:[.,'’\u00a0\u202f]\d+)*|(?<![\w.])\.\d+)"
+    r"(?P<fraction>\s?[½¼¾⅓⅔]|\s[1-9]/[2-9](?!\d))?"
+    rf"|(?P<glyph>[½¼¾⅓⅔])|(?P<ratio>(?<![\w/.])1/[2348](?![\d/]))|\b(?P<words>{NUMBER_WORDS}))"
+    r"(?P<half>\sand\sa\shalf)?",
     re.I,
 )
 HALF = re.compile(r"(?<!and a )\bhalf[\s-](?:an?[\s-])?(?=[a-z])", re.I)
-ONE = re.compile(r"\b(?:within|for|last(?:s|ed)?|takes?|took|least|most|than|about|nearly|under|every)\s(?P<one>an?)(?=\s[a-z]+\b)", re.I)
+ONE = re.compile(
+    r"\b(?:within|for|last(?:s|ed)?|takes?|took|least|most|than|about|nearly|under|every)\s(?P<one>an?)(?=\s[a-z]+\b)",
+    re.I,
+)
 SCALE = re.compile(
     r"[\s\u00a0-]?(?P<word>hundred|thousand|million|billion|trillion|dozen|mio|mln|mn|bn|tn)\b\.?"
     r"|(?P<letter>[kKmMbB])(?![\w/²³])", re.I
@@ -499,9 +539,10 @@ SCALE = re.compile(
 _UNIT_WORDS = "|".join(re.escape(w) for w in sorted(WORDS, key=len, reverse=True))
 _UNIT_SYMBOLS = "|".join(re.escape(s) for s in sorted(SYMBOLS, key=len, reverse=True))
 UNIT = re.compile(
-    rf"(?:\s{{1,8}}|-)?(?:(?P<symbol>{_UNIT_SYMBOLS})|(?P<word>(?i:{_UNIT_WORDS}))|(?P<folded>[A-Za-z/]{{2,5}}))(?![\w²³])"
+    rf"(?:\s{{1,8}}|-)?(?:(?P<symbol>{_UNIT_SYMBOLS})|(?P<word>(?i:{_UNIT_WORDS}))|(?P<folded>[A-Za-z/]{{2,5}}))"
+    r"(?![\w²³])"
 )
-MONEY_AFTER = re.compile(rf"\s?(?P<money>{_CURRENCY_WORD}|[€£$])(?P<plural>s?)(?!\w)")
+MONEY_AFTER = re.compile(rf"\s?(?P<money>{_CURRENCY_WORD}|[€£$])s?(?!\w)")
 ATTACHED = re.compile(r"[A-Za-z]")
 MILLIONS = re.compile(r"\s(?:people|users|customers|viewers|copies|\w{4,}s)\b")
 NAME_BEFORE = re.compile(r"(?:^|\s)(?P<name>[A-Z][A-Za-z]+)\s$")
@@ -517,6 +558,7 @@ AMBIGUOUS_MONEY = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 SUPERSCRIPT = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 PENDING = "?"  # the lower end of a range, counted by the noun after the upper end
 JOINED_AFTER = re.compile(r"\s?(?:-|–|—|\bto|\bor|\band)\s?(?:\d|" + NUMBER_WORDS + ")", re.I)
+YEAR_BEFORE = re.compile(r"\b(?:the|in|of|since|by|year|his|her|its)\s$", re.I)
 PART_OF = re.compile(r"\sof (?:the|these|those|its|their|our|his|her|them|which|whom)\b", re.I)
 LISTED = re.compile(r"\s?[,/&]\s?\d")
 ONLY = re.compile(r"\b(?:only|exactly|just|least|most|than|limited to|maximum of|minimum of)\s$", re.I)
@@ -525,6 +567,7 @@ NO_NOUN = STOP_WORDS | frozenset(
     respectively least most about around approximately plus minus including excluding using via without
     before after between against within during under among""".split()
 )
+BEFORE_NOUN = frozenset("of the more other new different separate further additional".split())
 COUNTED_END = re.compile(r"[^\w\s'’\-]|\s[-–—]\s")
 
 
@@ -545,7 +588,7 @@ def number(written: str) -> float | None:
 def _half_step(written: str) -> float:
     """Half of the last digit written; 0 for words, which are exact or hedged in words."""
     decimals = re.search(r"(?:\.|,(?=\d{1,2}$))(\d+)$", written)
-    return 0.5 * 10.0 ** -(len(decimals[1]) if decimals else 0) if written[:1].isdigit() else 0.0
+    return 0.5 * 10.0 ** -(len(decimals[1]) if decimals else 0) if written[-1:].isdigit() else 0.0
 
 
 def _noun_phrase(text: str, end: int) -> str:
@@ -555,9 +598,10 @@ def _noun_phrase(text: str, end: int) -> str:
     found: list[str] = []
     for match in WORD.finditer(after[: stop.start()] if stop else after):
         word = match.group().lower()
-        if not found and word in ("of", "the", "more", "other", "new", "different", "separate", "further", "additional"):
+        if not found and word in BEFORE_NOUN:
             continue
-        if word in NO_NOUN or word[0].isdigit() or word in MONTHS or len(found) == 4 or (found and word.endswith("ly")):
+        ends = word in NO_NOUN or word[0].isdigit() or word in MONTHS or (found and word.endswith("ly"))
+        if ends or len(found) == 4:
             break
         found.append(stem(word))
     return " ".join(found)
@@ -593,90 +637,89 @@ def _amounts(text: str) -> Iterator[Quantity]:
 
 def _amount(match: re.Match[str], text: str) -> Quantity | None:
     """Return the amount that starts at a number, with its scale and unit, or None where it is no quantity."""
-    value, step = _value(match)
-    if value is None or SPLIT_AFTER.match(text, match.end()) or SPLIT_BEFORE.search(text[: match.end()]):
+    value, start, end = _value(match), match.start(), match.end()
+    if value is None or SPLIT_AFTER.match(text, end) or SPLIT_BEFORE.search(text[:end]):
         return None
-    sign, end, start = (match["sign"] or "").strip(), match.end(), match.start()
-    scale = SCALE.match(text, end)
-    if scale and scale["letter"]:
-        letter = scale["letter"]
-        big = bool(sign) or letter in "Kk" or (letter in "mM" and MILLIONS.match(text, scale.end()))
-        scale = scale if big or letter == "M" else None
-        if scale and match["words"]:
-            scale = None
-    if scale and not (scale["word"] and match["words"]):
+    step, scaled = 0.0 if match["fraction"] or match["half"] else _half_step(match["digits"] or ""), 0.0
+    if scale := _scale(match, text):
         factor = SCALES[(scale["word"] or scale["letter"]).lower()]
-        value, step, end = value * factor, max(step, 0.5 * 10.0 ** -_decimals(match)) * factor, scale.end()
-    elif match["words"] and re.search("illion|thousand", match["words"], re.I):
-        step = 0.5 * SCALES[re.findall("thousand|[mbtr]+illion", match["words"].lower())[-1]]
-    else:
-        scale = None
-    if sign:
-        return _money(sign, value, step if scale else 0.0, match, text, start, end)
+        value, end = value * factor, scale.end()
+        step = scaled = (step or 0.5) * factor
+    elif large := re.findall("thousand|[mbtr]+illion", (match["words"] or "").lower()):
+        scaled = 0.5 * SCALES[large[-1]]
+    if match["minus"] and (match["sign"] or SIGNED.match(text, end)):
+        value = -value
+    elif match["minus"]:
+        start = match.end("minus")
     money = MONEY_AFTER.match(text, end)
+    if match["sign"]:
+        return _money(match["sign"].strip(), value, scaled, match, text, start, end)
     if money and not (money["money"] in "$£€" and text[money.end() : money.end() + 1].isdigit()):
-        return _money(money["money"], value, step if scale else 0.0, match, text, start, money.end())
+        return _money(money["money"], value, scaled, match, text, start, money.end())
     unit = UNIT.match(text, end)
     known = _unit(unit) if unit else None
     if unit and known:
-        if _is_letter_only(unit, match, text):
-            return None
-        kind, factor = known
-        if kind == "fahrenheit":
-            value, step, kind, factor = (value - 32) / 1.8, step / 1.8, "temperature", 1.0
-        return _measured(kind, value * factor, step * factor, text, start, unit.end(), known)
-    if match["digits"] and re.fullmatch(r"\d+,\d{1,2}", match["digits"]):
-        return None  # "3,5" without a unit may be a list
-    if ATTACHED.match(text, end):
-        return None  # 24h7, 12th, 5G
-    return _count(value, step if scale else 0.0, match, text, start, end)
+        return None if _is_letter_only(unit, match, text) else _in_unit(value, step, known, text, start, unit.end())
+    listed = match["digits"] and re.fullmatch(r"\d+,\d{1,2}", match["digits"])  # "3,5" without a unit
+    if listed or ATTACHED.match(text, end):  # 24h7, 12th
+        return None
+    return _count(value, scaled, match, text, start, end)
+
+
+def _scale(match: re.Match[str], text: str) -> re.Match[str] | None:
+    """Return the scale after a number: "million", the k of "10k", the m of "$5m" but not of "5 m"."""
+    scale = SCALE.match(text, match.end())
+    if scale is None or match["words"]:
+        return None
+    letter = scale["letter"]
+    if not letter or match["sign"] or letter in "kKM" or (letter == "m" and MILLIONS.match(text, scale.end())):
+        return scale
+    return None
+
+
+def _in_unit(value: float, step: float, unit: Unit, text: str, start: int, end: int) -> Quantity | None:
+    kind, factor = unit
+    if kind == "fahrenheit":
+        return _measured("temperature", (value - 32) / 1.8, step / 1.8, text, start, end, unit)
+    return _measured(kind, value * factor, step * factor, text, start, end, unit)
 
 
 def _is_letter_only(unit: re.Match[str], match: re.Match[str], text: str) -> bool:
     """Whether a unit of one letter is something else: the 1960s, her 30s, "option 5 A new tab"."""
     if unit["symbol"] == "s":
         return bool(YEAR.fullmatch(match.group()) or DECADE.search(text[: match.start()]))
-    return unit["symbol"] in ("A", "B", "J") and unit.group()[0] == " " and bool(re.match(r"\s[a-z]", text[unit.end() :]))
+    apart = unit["symbol"] in ("A", "B", "J") and unit.group()[0] == " "
+    return apart and bool(re.match(r"\s[a-z]", text[unit.end() :]))
 
 
-def _decimals(match: re.Match[str]) -> int:
-    written = match["digits"] or ""
-    found = re.search(r"(?:\.|,(?=\d{1,2}$))(\d+)$", written)
-    return len(found[1]) if found else 0
-
-
-def _value(match: re.Match[str]) -> tuple[float | None, float]:
-    """Return the number and half of its last written digit."""
+def _value(match: re.Match[str]) -> float | None:
+    """Return the number, or None where its digits can be read in several ways."""
+    value: float | None
     if match["power"]:
-        return _power(match["power"]), 0.0
-    if match["digits"]:
-        value, step = number(match["digits"]), _half_step(match["digits"])
+        value = _power(match["power"])
+    elif match["digits"]:
+        value = number(match["digits"])
     elif match["words"]:
-        value, step = spelled_number(match["words"]), 0.0
-    elif match["glyph"]:
-        value, step = GLYPHS[match["glyph"]], 0.0
+        value = spelled_number(match["words"])
     else:
-        value, step = 1 / float(match["ratio"][2:]), 0.0
+        value = GLYPHS[match["glyph"]] if match["glyph"] else 1 / float(match["ratio"][2:])
     if value is None:
-        return None, 0.0
-    if match["fraction"]:
-        part = match["fraction"].strip()
-        if part not in GLYPHS and part.endswith("/0"):
-            return None, 0.0
-        value += GLYPHS[part] if part in GLYPHS else float(part[0]) / float(part[2])
-    if match["half"]:
-        value += 0.5
-    return value, step
+        return None
+    part = (match["fraction"] or "").strip()
+    fraction = GLYPHS[part] if part in GLYPHS else float(part[0]) / float(part[2]) if part else 0.0
+    return value + fraction + (0.5 if match["half"] else 0.0)
 
 
 def _power(written: str) -> float:
     """Return the value of "1.5e-3", "3 × 10^8" or "10⁶"."""
-    plain = written.translate(SUPERSCRIPT).lower().replace("−", "-").replace(" ", "")
-    mantissa, exponent = re.fullmatch(r"(?:([\d.]+)(?:e|[x×·]10\^?))?(?:10\^?)?([+-]?\d+)", plain).groups()
-    return float(f"{mantissa or 1}e{exponent}")
+    plain = re.sub(r"[\s^]", "", written.translate(SUPERSCRIPT).lower().replace("−", "-"))
+    if "e" in plain:
+        return float(plain)
+    mantissa, _, exponent = plain.replace("×", "x").replace("·", "x").rpartition("x")
+    return float(f"{mantissa or 1}e{exponent.removeprefix('10')}")
 
 
-def _unit(unit: re.Match[str]) -> tuple[str, float] | None:
+def _unit(unit: re.Match[str]) -> Unit | None:
     if unit["symbol"]:
         return SYMBOLS[unit["symbol"]]
     if unit["word"]:
@@ -724,17 +767,16 @@ def _count(value: float, step: float, match: re.Match[str], text: str, start: in
     """Return a counted thing, or a bare number after the word that names it."""
     before, written = text[:start], match.group()
     noun = _noun_phrase(text, end)
-    year_like = bool(YEAR.fullmatch(written))
-    if year_like and not (re.match(r"\s(?:people|[a-z]+s)\b", text[end:]) and not re.search(r"\b(?:the|in|of|since|by|year|his|her|its)\s$", before, re.I)):
+    plural = re.match(r"\s(?:people|[a-z]+s)\b", text[end:])
+    if YEAR.fullmatch(written) and (YEAR_BEFORE.search(before) or not plural):
         return None
     if written.lower() == "one" and not (noun and ONLY.search(before)):
         return None
-    direct = re.match(r"[\s-](?:of\s)?[a-z]", text[end:])
     named = NAME_BEFORE.search(before)
-    if named and named["name"].lower() not in OPENERS and (not direct or not noun):
-        return None  # Windows 95, Boeing 747, Fallout 76
-    if named and named["name"].lower() not in OPENERS and named.start() > 0 and match["digits"]:
-        return None  # the Boeing 747 fleet
+    if named and named["name"].lower() not in OPENERS:  # Windows 95, Fallout 76, the Boeing 747 fleet
+        counts = noun and re.match(r"[\s-](?:of\s)?[a-z]", text[end:])
+        if not counts or (named.start() > 0 and match["digits"]):
+            return None
     if not noun:
         if JOINED_AFTER.match(text, end):
             noun = PENDING
@@ -757,11 +799,13 @@ HALF_READ = re.compile(r"\d\s?[-–/]$")
 REPEATED = re.compile(r"(?<=\w) \((?:\d[\d,.]*)\)")  # "ninety (90) days"
 BETWEEN = re.compile(r"\bbetween\s(?:\w+\s)?$", re.I)
 SPANNING = re.compile(r"\s?(?:-|–|—|to|and|until|till|through)\s?(?:the\s)?")
-_WORTH_READING = re.compile(
-    r"[\d½¼¾⅓⅔]|\b(?:" + "|".join([*SPELLED, *ORDINALS, *MONTHS, *WEEKDAYS]) + r"|hundred|thousand|million|billion|dozen|noon|midday"
-    r"|midnight|once|twice|an?|third|quarter|hourly|daily|weekly|monthly|quarterly|yearly|annually|every|each)(?:days|s)?\b",
+_READ = (*SPELLED, *ORDINALS, *MONTHS, *WEEKDAYS, *(w for w in SCALES if len(w) > 3))
+WORTH_READING = re.compile(
+    rf"[\d½¼¾⅓⅔]|\b(?:{'|'.join(_READ)}|noon|midday|midnight|once|twice|every|each|(?:hour|dai|week|month|quarter|year|annual)ly"
+    r"|an?\s(?:second|minute|hour|day|night|week|fortnight|month|year|decade|third|quarter|fifth))s?\b",
     re.I,
 )
+DIGIT = re.compile(r"\d")
 READERS: tuple[Reader, ...] = (_times, _weekdays, _intervals, _shares, _scores, _halves, _ordinals)
 
 
@@ -772,15 +816,16 @@ def extract(text: str) -> tuple[Quantity, ...]:
     >>> [(q.kind, q.low, q.noun) for q in extract("Staff get 25 days off and 1,200 points.")]
     [('duration', 2160000.0, ''), ('count', 1200.0, 'point')]
     """
-    if not _WORTH_READING.search(text):
+    if not WORTH_READING.search(text):
         return ()
     # "ninety (90) days": the same length, so that every offset still holds
     plain = REPEATED.sub(lambda m: " " * len(m.group()), re.sub(r"\s", " ", text))
-    claims = _Claims([m.span() for m in ADDRESS.finditer(plain)])
+    named = (LINK, ADDRESS, LABELLED, PART_NUMBER) if DIGIT.search(plain) else ()
+    claims = _Claims([m.span() for pattern in named[:2] for m in pattern.finditer(plain)])
     found = list(claims.free(_dates(plain)))
-    claims.add(m.span() for m in LABELLED.finditer(plain))
+    claims.add(m.span() for pattern in named[2:3] for m in pattern.finditer(plain))
     found += claims.free(_versions(plain))
-    claims.add(m.span() for m in PART_NUMBER.finditer(plain))
+    claims.add(m.span() for pattern in named[3:] for m in pattern.finditer(plain))
     found += claims.free(q for reader in READERS for q in reader(plain))
     joined = _joined(list(claims.free(_amounts(plain))), plain)
     found += [q for q in joined if q.noun != PENDING and not HALF_READ.search(plain[: q.start])]

@@ -13,32 +13,36 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
 from itertools import pairwise
+from math import fsum
 
 from .evidence import ConflictType, Finding
-from .quantities import Quantity, extract
+from .quantities import ABOUT, IDENTIFIER, Quantity, extract
 from .units import MONTHS, SPELLED
 from .words import STOP_WORDS, WORD, names, stem
 
-__all__ = ["MONTHS", "SPELLED", "Quantity", "compatible", "disagreement", "extract", "same_kind", "same_values",
-           "without_quantities"]  # fmt: skip
+__all__ = ["ABOUT", "IDENTIFIER", "MONTHS", "SPELLED", "Quantity", "compatible", "disagreement", "extract",
+           "same_kind", "same_values", "without_quantities"]  # fmt: skip
 
 MIN_STRENGTH = 0.25  # below it the sentences share too little for the values to be of one attribute
 LOWER, UPPER = frozenset(("min", "least", "over")), frozenset(("max", "most", "under"))
 STRICT, RULES = frozenset(("over", "under")), frozenset(("min", "max"))
 DATE_KINDS = frozenset(("date", "weekday"))
+POINTS = frozenset(("date", "weekday", "time", "ordinal"))  # an equal one elsewhere always speaks against a clash
 CONVERTED = 0.04  # share by which a value may move when it is rounded in another unit: 5 km is 3.1 mi
 ROUNDED = 0.02  # share by which a figure may move when its last digits are left out
+BINARY = 0.1  # a TB of 1024 GB of 1024 MB
 AGREEING_MARGIN = 0.5  # a value that agrees elsewhere counts as that one's, unless its part is this much less alike
-POINTS = frozenset(("date", "weekday", "time", "ordinal"))  # an equal one elsewhere always speaks against a clash
-ALIKE, FAR = 0.8, 1.25
+ALIKE = 0.8  # share of common words from which two figures with one bound ("over 200", "over 2,000") can clash,
+FAR = 1.25  # … if one is this much larger
 FRAME = 3  # tokens on each side that show two quantities to stand in one place
 FRAMED = 2.0  # the likeness of such two, above that of any others
-BINARY = 0.1  # a GB of 1024 MB
+REACH = 6  # content words on each side that say which part a quantity plays
 TOKEN = re.compile(WORD.pattern + r"|[,;:()]")
-CASE = re.compile(r"\b(?:with|after|aged?|under|over|above|below|beyond|if|when|weighing|exceeding|than)\s(?:\w+\s){0,2}$", re.I)
+CASE = re.compile(
+    r"\b(?:with|after|aged?|under|over|above|below|beyond|if|when|weighing|exceeding|than)\s(?:\w+\s){0,2}$", re.I
+)
 LISTING = re.compile(r"\s?(?:[,/&]|,?\s?(?:and|or))\s?")
 CLAUSE = frozenset((",", ";", "(", ")", "and", "but", "while", "whereas", "or"))
-REACH = 6  # words on each side that say which part a quantity plays
 YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d(?!\d|,\d)")
 TOTAL = re.compile(r"\b(?:total|overall|altogether|combined|worldwide|global(?:ly)?|in all|as a whole|sum)\b", re.I)
 SYNONYMS = {
@@ -47,7 +51,8 @@ SYNONYMS = {
     receive/get/entitl/given/grant/eligibl buy/purchase/acquir film/movie firm/company/business doctor/physician
     kid/child/children car/vehicle end/expire/finish/close/terminate weigh/weight height/tall/high wide/width
     long/length deep/depth use/usage need/require stor/hold/keep/retain limit/cap/maximum customer/client
-    complete/finish build/construct/built pupil/student earn/gros/make/made sell/sold worldwide/global/globally/total fly/flight refund/reimburs
+    complete/finish build/construct/built pupil/student earn/gros/make/made sell/sold worldwide/global/globally/total
+    fly/flight refund/reimburs
     pay/paid/payment term/period month/monthly year/annual/yearly/annually day/daily week/weekly holiday/leave/vacation
     die/death/died/dead born/birth marri/wed live/resid site/location temperature/temp notice/notify per/each
     password/passphrase reply/respond/response answer/response deliver/delivery/ship/arrive found/establish
@@ -110,12 +115,11 @@ class _Profile:
 
     @cached_property
     def lists(self) -> dict[int, int]:
-        """The start of each quantity, with that of the first one of the list it stands in: "1969, 1970 or 1972"."""
+        """The start of each quantity of a list ("1969, 1970 or 1972"), with that of the list's first."""
         first: dict[int, int] = {}
         for a, b in pairwise(self.quantities):
-            first.setdefault(a.start, a.start)
             if _base(a.kind) == _base(b.kind) and LISTING.fullmatch(self.text[a.end : b.start]):
-                first[b.start] = first[a.start]
+                first[b.start] = first.setdefault(a.start, a.start)
         return first
 
     @cached_property
@@ -165,16 +169,12 @@ def _slot(text: str, q: Quantity, others: tuple[Quantity, ...]) -> _Slot:
             if distance == REACH:
                 break
     beside = [DIMENSIONS[t.group()] for t in (*after[:1], *before[:4]) if t.group() in DIMENSIONS]
-    return _Slot(
-        q, words, beside[0] if beside else "", _frame(before, others), _frame(after, others)
-    )
+    return _Slot(q, words, beside[0] if beside else "", _frame(before, others), _frame(after, others))
 
 
 def _frame(side: list[re.Match[str]], others: tuple[Quantity, ...]) -> tuple[str, ...]:
     """Return the next tokens on one side, "#" for one of another quantity, "" for the end of the text."""
-    found = tuple(
-        "#" if any(o.start <= t.start() < o.end for o in others) else t.group() for t in side[:FRAME]
-    )
+    found = tuple("#" if any(o.start <= t.start() < o.end for o in others) else t.group() for t in side[:FRAME])
     return found if len(found) == FRAME else (*found, "")
 
 
@@ -224,8 +224,8 @@ def compatible(a: Quantity, b: Quantity) -> bool:
         return _versions_agree(a, b)
     if kind == "score":
         return (a.low, a.high) == (b.low, b.high)
-    if kind == "time" and a.kind != b.kind or a.kind == b.kind == "time 12h":
-        return _bounded(a, b, (a.low % 720, a.low % 720), (b.low % 720, b.low % 720)) if not a.bound + b.bound else True
+    if kind == "time" and "time 12h" in (a.kind, b.kind):
+        return bool(a.bound or b.bound) or a.low % 720 == b.low % 720
     slack = _slack(a, b)
     if a.low < a.high and b.low < b.high and not (a.approximate or b.approximate):
         return abs(a.low - b.low) <= slack and abs(a.high - b.high) <= slack
@@ -294,13 +294,11 @@ def _place(value: float) -> float:
 
 
 def _versions_agree(a: Quantity, b: Quantity) -> bool:
-    """Whether one version is a prefix of the other (3.1 and 3.1.2), or a bound holds."""
+    """Whether one version is a prefix of the other (3.1 and 3.1.2, 2 and 2.0), or a bound holds."""
     if a.bound or b.bound:
         return _bounded(a, b, (a.low, a.high), (b.low, b.high))
-    one, two = ([int(p) for p in re.findall(r"\d+", q.text)] for q in (a, b))
-    return all(x == y for x, y in zip(one, two, strict=False)) and not any([*one, *two][2 * min(len(one), len(two)) :]) or (
-        all(x == y for x, y in zip(one, two, strict=False))
-    )
+    one, two = (re.findall(r"\d+", q.text) for q in (a, b))
+    return all(int(x) == int(y) for x, y in zip(one, two, strict=False))
 
 
 def _dates_agree(a: Quantity, b: Quantity) -> bool:
@@ -357,15 +355,82 @@ def disagreement(a: str, b: str) -> Finding | None:
     one, two = _profile(a), _profile(b)
     if not one.kinds & two.kinds:
         return None
+    subject = _subject(one, two)
+    if subject < MIN_STRENGTH:
+        return None
     clashes = _clashes(one, two)
     if not clashes or _scopes_differ(one, two, clashes):
         return None
-    role, x, y = max(clashes, key=lambda c: (c[0], -c[1].start - c[2].start))
-    strength = _subject(one, two) * (0.5 + 0.5 * min(1.0, role))
+    best = max(clashes, key=lambda c: (c.likeness, -c.x.start - c.y.start, sorted((c.x.text, c.y.text))))
+    strength = subject * (0.5 + 0.5 * min(1.0, best.likeness))
     if strength < MIN_STRENGTH:
         return None
-    kind = ConflictType.DATE if x.kind in DATE_KINDS else ConflictType.VALUE
-    return Finding(kind, min(1.0, strength), f'"{x.text.strip()}" against "{y.text.strip()}"')
+    kind = ConflictType.DATE if best.x.kind in DATE_KINDS else ConflictType.VALUE
+    return Finding(kind, min(1.0, strength), f'"{best.x.text.strip()}" against "{best.y.text.strip()}"')
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """Two quantities of one kind; ``likeness`` of the parts they play: 0..1, or `FRAMED` for the very same place."""
+
+    x: Quantity
+    y: Quantity
+    likeness: float
+    agrees: bool
+
+
+def _clashes(one: _Profile, two: _Profile) -> list[_Match]:
+    """Return the quantities that play one part in both sentences and exclude each other."""
+    alike = len(one.words & two.words) >= ALIKE * len(one.words | two.words)
+    kin = [
+        (i, j, compatible(x, y) and not (alike and _far_bounds(x, y)))
+        for i, x in enumerate(one.quantities)
+        for j, y in enumerate(two.quantities)
+        if same_kind(x, y)
+    ]
+    if all(agrees for _, _, agrees in kin):
+        return []
+    matches = [_match(one.slots[i], two.slots[j], agrees) for i, j, agrees in kin]
+    table = [m for m in matches if m is not None]
+    return [m for m in table if not m.agrees and _is_best(m, table) and not _agrees_elsewhere(m, table, one, two)]
+
+
+def _match(x: _Slot, y: _Slot, agrees: bool) -> _Match | None:
+    if x.dimension and y.dimension and x.dimension != y.dimension:
+        return None
+    return _Match(x.quantity, y.quantity, FRAMED if _framed(x, y) else _likeness(x, y), agrees)
+
+
+def _far_bounds(x: Quantity, y: Quantity) -> bool:
+    """Whether two figures are described by one bound and lie far apart: "more than 200", "more than 2,000"."""
+    low, high = sorted((abs(x.low), abs(y.low)))
+    described = x.bound == y.bound and x.bound in LOWER | UPPER
+    return described and _base(x.kind) != "date" and high > FAR * low
+
+
+def _is_best(clash: _Match, table: list[_Match]) -> bool:
+    """Whether no other partner of either quantity plays a part more alike, or nearly so and agrees."""
+    rivals = [m for m in table if (m.x is clash.x) != (m.y is clash.y)]
+    margin = 0.0 if clash.likeness == FRAMED else 1.0 if _base(clash.x.kind) in POINTS else AGREEING_MARGIN
+    return not any(
+        m.likeness > clash.likeness + 1e-9 or (m.agrees and m.likeness >= clash.likeness - margin) for m in rivals
+    )
+
+
+def _agrees_elsewhere(clash: _Match, table: list[_Match], one: _Profile, two: _Profile) -> bool:
+    """Whether a member of a list agrees ("in 2011 or 2012"), or the digits stand in the other text as no quantity."""
+    left, right = one.lists.get(clash.x.start), two.lists.get(clash.y.start)
+    for m in table:
+        if m.agrees and m.y is clash.y and left is not None and one.lists.get(m.x.start) == left:
+            return True
+        if m.agrees and m.x is clash.x and right is not None and two.lists.get(m.y.start) == right:
+            return True
+    unread = _digits(clash.y.text) & one.unread or _digits(clash.x.text) & two.unread
+    return bool(unread) and clash.likeness != FRAMED
+
+
+def _digits(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\d+(?:[.,]\d+)*", text))
 
 
 def _framed(x: _Slot, y: _Slot) -> bool:
@@ -380,55 +445,10 @@ def _run(one: tuple[str, ...], two: tuple[str, ...]) -> int:
     return alike.index(False) if False in alike else len(alike)
 
 
-Clash = tuple[float, Quantity, Quantity]
-
-
-def _clashes(one: _Profile, two: _Profile) -> list[Clash]:
-    """Return (likeness of their parts 0..1, x, y) of the quantities that play one part and exclude each other."""
-    table = [
-        (FRAMED if _framed(x, y) else min(1.0, _likeness(x, y)), x.quantity, y.quantity)
-        for x in one.slots
-        for y in two.slots
-        if same_kind(x.quantity, y.quantity) and not (x.dimension and y.dimension and x.dimension != y.dimension)
-    ]
-    alike = len(one.words & two.words) >= ALIKE * len(one.words | two.words)
-    agreeing = [c for c in table if compatible(c[1], c[2]) and not (alike and _far_bounds(c[1], c[2]))]
-    listed = {(one.lists.get(x.start, x.start), y.start) for _, x, y in agreeing}
-    listed |= {(x.start, two.lists.get(y.start, y.start)) for _, x, y in agreeing}
-    read_elsewhere = one.unread, two.unread
-    return [
-        c for c in table
-        if c not in agreeing and _is_best(c, table, agreeing)
-        and (one.lists.get(c[1].start, c[1].start), c[2].start) not in listed
-        and (c[1].start, two.lists.get(c[2].start, c[2].start)) not in listed
-        and (c[0] == FRAMED or not (_digits(c[2].text) & read_elsewhere[0] or _digits(c[1].text) & read_elsewhere[1]))
-    ]  # fmt: skip
-
-
-def _far_bounds(x: Quantity, y: Quantity) -> bool:
-    """Whether two figures are described by one bound and lie far apart: "more than 200", "more than 2,000"."""
-    low, high = sorted((abs(x.low), abs(y.low)))
-    return x.bound == y.bound != "" and x.bound != "as of" and _base(x.kind) != "date" and high > FAR * low
-
-
-def _is_best(clash: Clash, table: list[Clash], agreeing: list[Clash]) -> bool:
-    """Whether no other partner of either quantity plays a more similar part, or nearly so and agrees."""
-    role, x, y = clash
-    rivals = [c for c in table if (c[1] is x) != (c[2] is y)]
-    if any(c[0] > role + 1e-9 for c in rivals):
-        return False
-    margin = 0.0 if role == FRAMED else 1.0 if _base(x.kind) in POINTS else AGREEING_MARGIN
-    return not any((c[1] is x or c[2] is y) and c[0] >= role - margin for c in agreeing)
-
-
-def _digits(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r"\d+(?:[.,]\d+)*", text))
-
-
 def _likeness(x: _Slot, y: _Slot) -> float:
     """Overlap, 0..1, of the words beside both quantities, by their nearness."""
-    shared = sum(min(x.words[w], y.words[w]) for w in x.words.keys() & y.words.keys())
-    total = min(sum(x.words.values()), sum(y.words.values()))
+    shared = fsum(min(x.words[w], y.words[w]) for w in x.words.keys() & y.words.keys())
+    total = min(fsum(x.words.values()), fsum(y.words.values()))
     return min(1.0, shared / total) if total else 0.0
 
 
@@ -441,9 +461,9 @@ def _subject(one: _Profile, two: _Profile) -> float:
     return shared / min(len(left), len(right)) * min(1.0, 0.5 + shared / max(len(left), len(right)))
 
 
-def _scopes_differ(one: _Profile, two: _Profile, clashes: list[Clash]) -> bool:
+def _scopes_differ(one: _Profile, two: _Profile, clashes: list[_Match]) -> bool:
     """Whether a second slot tells the values apart: another date, name, qualifier or part of a whole."""
-    if any(x.kind not in DATE_KINDS for _, x, _ in clashes):
+    if any(c.x.kind not in DATE_KINDS for c in clashes):
         if one.years and two.years and not one.years & two.years:
             return True
         if _times_differ(one, two):
@@ -457,10 +477,10 @@ def _scopes_differ(one: _Profile, two: _Profile, clashes: list[Clash]) -> bool:
     return _qualifier_replaced(one, two)
 
 
-def _conditions_differ(one: _Profile, two: _Profile, clashes: list[Clash]) -> bool:
+def _conditions_differ(one: _Profile, two: _Profile, clashes: list[_Match]) -> bool:
     """Whether one clash only tells for which case the other holds: "with 5 years of service … 30 days of leave"."""
-    cases = [c for c in clashes if CASE.search(one.text[: c[1].start]) and CASE.search(two.text[: c[2].start])]
-    return any(c[1] is not case[1] and c[2] is not case[2] for case in cases for c in clashes)
+    cases = [c for c in clashes if CASE.search(one.text[: c.x.start]) and CASE.search(two.text[: c.y.start])]
+    return any(c.x is not case.x and c.y is not case.y for case in cases for c in clashes)
 
 
 def _times_differ(one: _Profile, two: _Profile) -> bool:
