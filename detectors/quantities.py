@@ -796,7 +796,7 @@ DECADE = re.compile(r"\b(?:the|his|her|their|my|mid|early|late)[\s-]$", re.I)
 TOLERANCE = re.compile(r"\s?(?:±|\+/-|\+-|plus or minus)\s?")
 ADDED = re.compile(r"\s?(?:and\s|,\s)?")
 HALF_READ = re.compile(r"\d\s?[-–/]$")
-REPEATED = re.compile(r"(?<=\w) \((?:\d[\d,.]*)\)")  # "ninety (90) days"
+REPEATED = re.compile(r"(?<=[a-z]) \(\d[\d,.]*\)(?=\s[a-z%])")  # "ninety (90) days"
 BETWEEN = re.compile(r"\bbetween\s(?:\w+\s)?$", re.I)
 SPANNING = re.compile(r"\s?(?:-|–|—|to|and|until|till|through)\s?(?:the\s)?")
 _READ = (*SPELLED, *ORDINALS, *MONTHS, *WEEKDAYS, *(w for w in SCALES if len(w) > 3))

@@ -29,6 +29,7 @@ STRICT, RULES = frozenset(("over", "under")), frozenset(("min", "max"))
 DATE_KINDS = frozenset(("date", "weekday"))
 POINTS = frozenset(("date", "weekday", "time", "ordinal"))  # an equal one elsewhere always speaks against a clash
 CONVERTED = 0.04  # share by which a value may move when it is rounded in another unit: 5 km is 3.1 mi
+THREE_DIGITS = 0.005  # the same for one that is given to three digits: 304 hours are 18,200 minutes
 ROUNDED = 0.02  # share by which a figure may move when its last digits are left out
 BINARY = 0.1  # a TB of 1024 GB of 1024 MB
 AGREEING_MARGIN = 0.5  # a value that agrees elsewhere counts as that one's, unless its part is this much less alike
@@ -273,7 +274,7 @@ def _slack(a: Quantity, b: Quantity) -> float:
             return BINARY * size
         if kind == "temperature":
             return max(a.half_step, b.half_step)
-        return min(max(a.half_step, b.half_step), CONVERTED * size)
+        return max(THREE_DIGITS * size, min(max(a.half_step, b.half_step), CONVERTED * size))
     if a.half_step != b.half_step:
         scaled = kind.startswith(("money", "count"))  # of these only figures such as "5 million" have a half step
         return min(max(a.half_step, b.half_step), (CONVERTED if scaled else ROUNDED) * size)
