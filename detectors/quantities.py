@@ -101,7 +101,7 @@ IDENTIFIER = re.compile(f"{LINK.pattern}|{ADDRESS.pattern}|{_LABELLED}|{_PART_NU
 
 # ---------------------------------------------------------------- bounds, hedges, roles
 
-MODAL = re.compile(r"\b(?:must|shall|should|may|allowed|required)\b")
+MODAL = re.compile(r"\b(?:must|shall|should|may|(?:have|has|need) to|allowed|required)\b")
 PAST_TENSE = re.compile(
     r"\b(?:had|was|were|did|sold|grossed|(?:has|have) (?:been|\w+ed|sold|made|won|seen|grown))\b", re.I
 )
@@ -190,8 +190,8 @@ def _bound(text: str, start: int, end: int) -> str:
 def _change(text: str, start: int, end: int) -> str:
     """Return "by", "from" or "to" where the amount is (an end of) a change: "rose by 5%", "cut from 10 to 8"."""
     before = text[max(0, start - 60) : start]
-    word = re.search(r"\b(by|from|to)\s(?:\w+\s){0,2}$", before, re.I)
-    if CHANGE.search(before[: word.start()] if word else before):
+    word = re.search(r"\b(by|from|(?<!up )to)\s(?:\w+\s){0,2}$", before, re.I)
+    if not before.lower().endswith("up to ") and CHANGE.search(before[: word.start()] if word else before):
         return word[1].lower() if word else "by"
     return "by" if DELTA_AFTER.match(text[end : end + 24]) else ""
 

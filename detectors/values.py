@@ -16,7 +16,7 @@ from itertools import pairwise
 from math import fsum
 
 from .evidence import ConflictType, Finding
-from .quantities import ABOUT, IDENTIFIER, Quantity, extract
+from .quantities import ABOUT, IDENTIFIER, LABELS, Quantity, extract
 from .units import MONTHS, SPELLED
 from .words import STOP_WORDS, WORD, names, stem
 
@@ -45,7 +45,20 @@ CASE = re.compile(
 LISTING = re.compile(r"\s?(?:[,/&]|,?\s?(?:and|or))\s?")
 CLAUSE = frozenset((",", ";", "(", ")", "and", "but", "while", "whereas", "or"))
 YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d(?!\d|,\d)")
-TOTAL = re.compile(r"\b(?:total|overall|altogether|combined|worldwide|global(?:ly)?|in all|as a whole|sum)\b", re.I)
+ONE_SIDED = tuple(  # what makes a figure one of another thing when only one side says so
+    re.compile(pattern, re.I)
+    for pattern in (
+        r"\b(?:total|overall|altogether|combined|worldwide|global(?:ly)?|in all|as a whole|sum|together|full year)\b",
+        r"\balone\b|^\W*of (?:its|their|the|this|these)\b",
+        r"\b(?:sample|example|for instance|e\.g\.)",
+        r"\b(?:former(?:ly)?|previous(?:ly)?|repealed|superseded|no longer|used to)\b",
+    )
+)
+NUMBERED = re.compile(
+    rf"(?<!\w)(?P<label>{'|'.join(LABELS)}|days?|weeks?|months?|years?|cycle|round|run|visit|attempt|test|firing)\.?"
+    r"\s?#?(?P<number>\d{1,3}(?:\.\d+)*)(?![\d,]*\d)",
+    re.I,
+)
 SYNONYMS = {
     word: group.split("/")[0]
     for group in """employee/staff/worker/personnel cost/price/charge/fee last/take/run begin/start/open/launch/commence
@@ -115,6 +128,15 @@ class _Profile:
         return frozenset(dated | {int(y) for y in YEAR.findall(self.bare)})
 
     @cached_property
+    def numbered(self) -> dict[str, frozenset[str]]:
+        """The numbered things that the sentence names: "day 6", "phase 2"."""
+        found: dict[str, frozenset[str]] = {}
+        for match in NUMBERED.finditer(self.text):
+            label = stem(match["label"].lower())
+            found[label] = found.get(label, frozenset()) | {match["number"]}
+        return found
+
+    @cached_property
     def lists(self) -> dict[int, int]:
         """The start of each quantity of a list ("1969, 1970 or 1972"), with that of the list's first."""
         first: dict[int, int] = {}
@@ -135,7 +157,7 @@ def _profile(text: str) -> _Profile:
 
 def _fold(word: str) -> str:
     found = stem(word)
-    return SYNONYMS.get(found) or SYNONYMS.get(word) or found
+    return SYNONYMS.get(found) or SYNONYMS.get(word) or (found.removesuffix("e") if len(found) > 3 else found)
 
 
 @lru_cache(maxsize=50_000)
@@ -473,7 +495,9 @@ def _scopes_differ(one: _Profile, two: _Profile, clashes: list[_Match]) -> bool:
         return True
     if _conditions_differ(one, two, clashes):
         return True
-    if bool(TOTAL.search(one.text)) != bool(TOTAL.search(two.text)) and one.words != two.words:
+    if one.words != two.words and any(bool(p.search(one.text)) != bool(p.search(two.text)) for p in ONE_SIDED):
+        return True
+    if any(not numbers & two.numbered[label] for label, numbers in one.numbered.items() if label in two.numbered):
         return True
     return _qualifier_replaced(one, two)
 
