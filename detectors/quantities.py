@@ -229,7 +229,7 @@ DATES = (
     re.compile(r"\bFY\s?(?P<year>20\d\d)\b"),
     re.compile(r"\bA\.?D\.?\s(?P<year>\d{1,4})\b"),
     re.compile(r"\b(?P<year>\d{1,4})\s(?:A\.?D\b\.?|CE\b)"),
-    re.compile(r"\b(?:is|was|remains) an?\s(?P<year>(?:1[5-9]|20)\d\d)(?=\s[A-Za-z])"),
+    re.compile(r"\b(?:is|was|remains)(?:\s\w+ly)? an?\s(?P<year>(?:1[5-9]|20)\d\d)(?=\s[A-Za-z])"),
     re.compile(r"\b(?P<decade>1[5-9]\d0|20\d0)s\b"),
     re.compile(rf"\b(?P<year>{_YEAR})\s?[-–—/]\s?(?P<until>{_YEAR}|\d\d)\b(?![-–/\d])"),
     re.compile(rf"\b(?:between|from)\s(?P<year>{_YEAR})\s(?:and|to|until|till|through)\s(?P<until>{_YEAR})\b", re.I),
@@ -237,7 +237,7 @@ DATES = (
         r"(?:\b(?:in|fiscal(?:\syear)?|fy|since|by|from|until|till|to|of|during|before|after|through"
         r"|(?:later|earlier)\sthan|circa|year|early|mid|late|spring|summer|autumn|fall|winter|end|born|died|founded"
         r"|(?<=\d{4}\s)(?:and|or)|established|opened|released)(?:\sin|\sof)?:?[\s-]|[,(:–]\s?|\bc\.\s?)"
-        rf"(?P<year>{_YEAR})\b(?![-–/%’']?\w)(?!\s[a-z]+s\b(?<!\bis)(?<!\bwas)(?<!\bhas))(?![,.]\d)",
+        rf"(?P<year>{_YEAR})\b(?![-–/%’']?\w)(?!\s(?-i:[a-z]+s)\b(?<!\bis)(?<!\bwas)(?<!\bhas))(?![,.]\d)",
         re.I,
     ),
 )

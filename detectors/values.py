@@ -382,6 +382,7 @@ def disagreement(a: str, b: str) -> Finding | None:
     if subject < MIN_STRENGTH:
         return None
     clashes = _clashes(one, two)
+    clashes = [c for c in clashes if c.likeness == FRAMED] or clashes
     if not clashes or _scopes_differ(one, two, clashes):
         return None
     best = max(clashes, key=lambda c: (c.likeness, -c.x.start - c.y.start, sorted((c.x.text, c.y.text))))
