@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from . import values
 from .comparison import Comparison
 from .evidence import WhyNot
+from .quantities import extract
+from .quantities.units import MONTHS, SPELLED
 from .words import STOP_WORDS, content_words
 
 CONTRASTS = tuple(
@@ -28,7 +30,7 @@ LIST_VERB = re.compile(r"\b(?:supports?|offers?|speaks?|sells?)\b", re.I)
 NAMED_SCOPE = re.compile(
     r"\b(?:[Ii]n|[Ff]or|[Aa]t|[Ww]ithin|[Ii]nside|[Oo]n)\s+(?:(?:the|all|its|our|\w+s in)\s+)*([A-Z][\w\-]+)"
 )
-MONTH_OR_DAY = frozenset(values.MONTHS) | frozenset(
+MONTH_OR_DAY = frozenset(MONTHS) | frozenset(
     "monday tuesday wednesday thursday friday saturday sunday q1 q2 q3 q4".split()
 )
 PRODUCT = re.compile(r"\b[A-Z]{1,5}-?\d+\w*\b")
@@ -86,7 +88,7 @@ def _shapes(c: Comparison) -> Iterator[WhyNot]:
     for shape, pattern in ONE_SIDED.items():
         if bool(pattern.search(a)) != bool(pattern.search(b)):
             yield shape
-    if values.extract(a) and values.extract(b) and bool(PARTIAL.search(a)) != bool(PARTIAL.search(b)):
+    if extract(a) and extract(b) and bool(PARTIAL.search(a)) != bool(PARTIAL.search(b)):
         yield WhyNot.PARTIAL
     if any(bool(REGION.search(x)) != bool(REGION.search(y)) for x, y in c.replaced):
         yield WhyNot.REFINEMENT
@@ -112,7 +114,7 @@ def _contrast(a: str, b: str) -> bool:
 def _years_scope(a: str, b: str) -> bool:
     """Whether different years scope otherwise different values: "In 2023 … 3,100" against "In 2024 … 3,900"."""
     left, right = set(YEAR.findall(a)), set(YEAR.findall(b))
-    others = [[q for q in values.extract(t) if q.kind != "date"] for t in (a, b)]
+    others = [[q for q in extract(t) if q.kind != "date"] for t in (a, b)]
     return bool(left and right and not left & right and others[0] and others[1])
 
 
@@ -124,7 +126,7 @@ def _named_scopes_differ(c: Comparison) -> bool:
     one, two = c.a.lower(), c.b.lower()
     left = any(n not in two for n in _named_scope(c.a))
     right = any(n not in one for n in _named_scope(c.b))
-    if not c.same_values and values.extract(c.a) and values.extract(c.b):
+    if not c.same_values and extract(c.a) and extract(c.b):
         return left or right
     return left and right and c.containment < MAX_SLOT
 
@@ -156,4 +158,4 @@ def _only_names_shared(a: str, b: str) -> bool:
     """Whether both sentences say much, and have a name and nothing else in common."""
     one, two = ({w.lower() for w in CAPITALISED.findall(t)} - STOP_WORDS for t in (a, b))
     left, right = (frozenset(w for w in content_words(t) if w not in one | two) for t in (a, b))
-    return min(len(left), len(right)) >= 2 and not left & right and bool((one & two) - values.SPELLED.keys())
+    return min(len(left), len(right)) >= 2 and not left & right and bool((one & two) - SPELLED.keys())

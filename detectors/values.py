@@ -16,12 +16,9 @@ from itertools import pairwise
 from math import fsum
 
 from .evidence import ConflictType, Finding
-from .quantities import ABOUT, IDENTIFIER, LABELS, Quantity, extract
-from .units import MONTHS, SPELLED
+from .quantities import Quantity, extract
+from .quantities.identifiers import LABELS
 from .words import STOP_WORDS, WORD, names, stem
-
-__all__ = ["ABOUT", "IDENTIFIER", "MONTHS", "SPELLED", "Quantity", "compatible", "disagreement", "extract",
-           "same_kind", "same_values", "without_quantities"]  # fmt: skip
 
 MIN_STRENGTH = 0.25  # below it the sentences share too little for the values to be of one attribute
 LOWER, UPPER = frozenset(("min", "least", "over")), frozenset(("max", "most", "under"))

@@ -2,8 +2,9 @@
 
 import pytest
 
-from detectors.quantities import extract, number
-from detectors.units import FOLDED, NUMBER_WORDS, SYMBOLS, WORDS, spelled_number
+from detectors.quantities import extract
+from detectors.quantities.amounts import number
+from detectors.quantities.units import FOLDED, NUMBER_WORDS, SYMBOLS, WORDS, spelled_number
 
 DAY, MONTH, YEAR = 86_400, 2_629_800, 31_557_600
 READ = [

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from random import Random
 
-from detectors.values import SPELLED
+from detectors.quantities.units import SPELLED
 from detectors.words import NEGATION
 
 from . import english as en

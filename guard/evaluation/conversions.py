@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterator
 from random import Random
 
-from detectors.values import SPELLED, Quantity, compatible, extract
+from detectors.quantities import Quantity, extract
+from detectors.quantities.units import SPELLED
+from detectors.values import compatible
 
 from .changes import Change, Changes, changed
 from .english import either

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from detectors.values import MONTHS, Quantity, extract
+from detectors.quantities import Quantity, extract
+from detectors.quantities.units import MONTHS
 from detectors.words import NEGATION
 
 from .changes import Change, Changes

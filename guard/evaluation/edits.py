@@ -14,7 +14,8 @@ from enum import StrEnum
 from functools import partial
 from random import Random
 
-from detectors.values import IDENTIFIER, extract
+from detectors.quantities import extract
+from detectors.quantities.identifiers import IDENTIFIER
 
 from . import antonyms, conversions, dates, negation, quantifiers, quantities, restatements, roles
 from .changes import Changes, Rule, changed

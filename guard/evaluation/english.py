@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from detectors.values import SPELLED
+from detectors.quantities.units import SPELLED
 
 from .verbs import BASE_OF_PAST, BASE_OF_THIRD, PAST
 

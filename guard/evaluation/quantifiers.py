@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from detectors.values import SPELLED
+from detectors.quantities.units import SPELLED
 from detectors.words import NEGATION
 
 from . import english as en

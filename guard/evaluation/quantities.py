@@ -10,7 +10,10 @@ import re
 from collections.abc import Iterator
 from random import Random
 
-from detectors.values import ABOUT, SPELLED, Quantity, compatible, extract
+from detectors.quantities import Quantity, extract
+from detectors.quantities.quantity import ABOUT
+from detectors.quantities.units import SPELLED
+from detectors.values import compatible
 
 from . import english as en
 from .changes import Change, Changes, changed
