@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from ..words import STOP_WORDS, WORD, stem
-from .quantity import ABOUT, ABOUT_AFTER, NEGATED, YEAR, Quantity, Unit, bound_of, change_of, period_of
+from .quantity import ABOUT, ABOUT_AFTER, NEGATED, YEAR, Quantity, Unit, bound_of, change_of, ends_with, period_of
 from .units import CURRENCIES, FOLDED, GLYPHS, MONTHS, NUMBER_WORDS, SCALES, SYMBOLS, WORDS, spelled_number
 
 _SIGNS = sorted((c for c in CURRENCIES if not c[0].islower() and " " not in c), key=len, reverse=True)
@@ -137,7 +137,7 @@ def read_amounts(text: str) -> Iterator[Quantity]:
 def _amount(match: re.Match[str], text: str) -> Quantity | None:
     """Return the amount that starts at a number, with its scale and unit, or None where it is no quantity."""
     value, start, end = _value(match), match.start(), match.end()
-    if value is None or SPLIT_AFTER.match(text, end) or SPLIT_BEFORE.search(text[:end]):
+    if value is None or SPLIT_AFTER.match(text, end) or ends_with(SPLIT_BEFORE, text, end):
         return None
     step, scaled = 0.0 if match["fraction"] or match["half"] else _half_step(match["digits"] or ""), 0.0
     if scale := _scale(match, text):
@@ -186,7 +186,7 @@ def _in_unit(value: float, step: float, unit: Unit, text: str, start: int, end: 
 def _is_letter_only(unit: re.Match[str], match: re.Match[str], text: str) -> bool:
     """Whether a unit of one letter is something else: the 1960s, her 30s, "option 5 A new tab"."""
     if unit["symbol"] == "s":
-        return bool(YEAR.fullmatch(match.group()) or DECADE.search(text[: match.start()]))
+        return bool(YEAR.fullmatch(match.group()) or ends_with(DECADE, text, match.start()))
     apart = unit["symbol"] in ("A", "B", "J") and unit.group()[0] == " "
     return apart and bool(re.match(r"\s[a-z]", text[unit.end() :]))
 
@@ -264,14 +264,14 @@ def _money(
 
 def _count(value: float, step: float, match: re.Match[str], text: str, start: int, end: int) -> Quantity | None:
     """Return a counted thing, or a bare number after the word that names it."""
-    before, written = text[:start], match.group()
+    written = match.group()
     noun = noun_phrase(text, end)
     plural = re.match(r"\s(?:people|[a-z]+s)\b", text[end:])
-    if YEAR.fullmatch(written) and (YEAR_BEFORE.search(before) or not plural):
+    if YEAR.fullmatch(written) and (ends_with(YEAR_BEFORE, text, start) or not plural):
         return None
-    if written.lower() == "one" and not (noun and ONLY.search(before)):
+    if written.lower() == "one" and not (noun and ends_with(ONLY, text, start)):
         return None
-    named = NAME_BEFORE.search(before)
+    named = ends_with(NAME_BEFORE, text, start)
     if named and named["name"].lower() not in OPENERS:  # Windows 95, Fallout 76, the Boeing 747 fleet
         counts = noun and re.match(r"[\s-](?:of\s)?[a-z]", text[end:])
         if not counts or (named.start() > 0 and match["digits"]):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from .amounts import UNIT, known_unit
-from .quantity import ABOUT, DATE_BOUNDS, DATE_ROLES, DEADLINE, YEAR_DIGITS, Quantity
+from .quantity import ABOUT, DATE_BOUNDS, DATE_ROLES, DEADLINE, YEAR_DIGITS, Quantity, ends_with
 from .units import MONTHS, ORDINALS, SPELLED, WEEKDAYS
 
 _MONTH = "(?P<month>" + "|".join(sorted(MONTHS, key=len, reverse=True)) + r")\.?"
@@ -45,6 +45,7 @@ DATES = (
         re.I,
     ),
 )
+DAY_BEFORE = re.compile(r"(?<![\d.,:])(\d{1,2})(?:st|nd|rd|th)?\s?(?:and|or|to|-|–|,)\s?$")
 FISCAL = re.compile(r"\b(?:fiscal(?:\syear)?|fy)\s?$", re.I)
 _HOURS = {w: int(v) for w, v in SPELLED.items() if 1 <= v <= 12}
 _HOUR_WORD = "|".join(sorted(_HOURS, key=len, reverse=True))
@@ -102,7 +103,7 @@ def _dates_of(match: re.Match[str], text: str) -> Iterator[Quantity]:
         yield _date(first * 1e4, (first + (9 if first % 100 else 99)) * 1e4, text, start, match.end())
     elif "quarter" in parts or "rank" in parts:
         last = 3 * (int(parts["quarter"]) if "quarter" in parts else ORDINALS[parts["rank"].lower()])
-        if not FISCAL.search(text[:start]):
+        if not ends_with(FISCAL, text, start):
             yield _date(year * 1e4 + (last - 2) * 100, year * 1e4 + last * 100, text, start, match.end())
     else:
         yield from _calendar_days(match, parts, year, text)
@@ -128,7 +129,7 @@ def _calendar_days(match: re.Match[str], parts: dict[str, str], year: int, text:
 
 def _other_days(match: re.Match[str], year: int, text: str) -> Iterator[Quantity]:
     """Yield the other day of "17 and 25 February" or "April 5–7"."""
-    before = re.search(r"(?<![\d.,:])(\d{1,2})(?:st|nd|rd|th)?\s?(?:and|or|to|-|–|,)\s?$", text[: match.start()])
+    before = ends_with(DAY_BEFORE, text, match.start())
     after = re.compile(r"\s?(?:and|or|to|-|–)\s?(\d{1,2})(?![\d:.%])").match(text, match.end("day"))
     other = before if match.start("day") < match.start("month") else after
     if other and 1 <= int(other[1]) <= 31:

@@ -113,6 +113,14 @@ RATE = re.compile(
 PERIOD_BEFORE = re.compile(r"\b(hourly|daily|weekly|monthly|quarterly|yearly|annual)\s(?:\w+\s){0,4}$", re.I)
 
 
+REACH = 60  # characters before a quantity that are looked at
+
+
+def ends_with(pattern: re.Pattern[str], text: str, end: int) -> re.Match[str] | None:
+    """Search for a pattern that ends in ``$`` right before ``text[end]``."""
+    return pattern.search(text, max(0, end - REACH), end)
+
+
 def bound_of(text: str, start: int, end: int) -> str:
     """Return the bound that stands before or after ``text[start:end]``; a description in the past sets no rule."""
     before, after = text[max(0, start - 40) : start], text[end : end + 24]

@@ -7,14 +7,14 @@ number are read once and never as a count.  Knows nothing about comparing two se
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
 from .amounts import PENDING, read_amounts, read_halves
 from .dates import read_dates, read_times, read_weekdays
 from .identifiers import ADDRESS, LABELLED, LINK, PART_NUMBER
-from .quantity import Quantity
+from .quantity import Quantity, ends_with
 from .ratios import read_intervals, read_ordinals, read_scores, read_shares, read_versions
 from .units import MONTHS, ORDINALS, SCALES, SPELLED, WEEKDAYS
 
@@ -54,7 +54,7 @@ def extract(text: str) -> tuple[Quantity, ...]:
     # "ninety (90) days": the same length, so that every offset still holds
     plain = REPEATED.sub(lambda m: " " * len(m.group()), re.sub(r"\s", " ", text))
     named = (LINK, ADDRESS, LABELLED, PART_NUMBER) if DIGIT.search(plain) else ()
-    claims = _Claims([m.span() for pattern in named[:2] for m in pattern.finditer(plain)])
+    claims = _Claims(len(plain), (m.span() for pattern in named[:2] for m in pattern.finditer(plain)))
     found = list(claims.free(read_dates(plain)))
     claims.add(m.span() for pattern in named[2:3] for m in pattern.finditer(plain))
     found += claims.free(read_versions(plain))
@@ -69,21 +69,28 @@ def extract(text: str) -> tuple[Quantity, ...]:
 class _Claims:
     """The characters that are already understood."""
 
-    def __init__(self, taken: list[Span]) -> None:
-        self._taken = taken
+    def __init__(self, length: int, taken: Iterable[Span]) -> None:
+        self._taken = bytearray(length)
+        for start, end in taken:
+            self._take(start, end)
 
-    def add(self, spans: Iterator[Span]) -> None:
-        self._taken += [s for s in spans if self._is_free(*s)]
+    def add(self, spans: Iterable[Span]) -> None:
+        for start, end in spans:
+            if self._is_free(start, end):
+                self._take(start, end)
 
-    def free(self, quantities: Iterator[Quantity]) -> Iterator[Quantity]:
+    def free(self, quantities: Iterable[Quantity]) -> Iterator[Quantity]:
         """Yield, and claim, the quantities on characters that nobody claimed before."""
         for q in quantities:
             if self._is_free(q.start, q.end):
-                self._taken.append((q.start, q.end))
+                self._take(q.start, q.end)
                 yield q
 
     def _is_free(self, start: int, end: int) -> bool:
-        return all(end <= s or start >= e for s, e in self._taken)
+        return not any(self._taken[start:end])
+
+    def _take(self, start: int, end: int) -> None:
+        self._taken[start:end] = b"\x01" * (end - start)
 
 
 def _joined(amounts: list[Quantity], text: str) -> list[Quantity]:
@@ -105,7 +112,7 @@ def _join(a: Quantity, b: Quantity, text: str) -> Quantity | None:
         return _with_tolerance(a, b, whole)
     alike = a.kind.split(" per ")[0] == b.kind.split(" per ")[0]
     ranged = JOINT.fullmatch(between) and ("or" not in between or a.unit is None)
-    if (ranged or (WITHIN.fullmatch(between) and BETWEEN.search(text[: a.start]))) and (alike or a.unit is None):
+    if (ranged or (WITHIN.fullmatch(between) and ends_with(BETWEEN, text, a.start))) and (alike or a.unit is None):
         low = a.low if a.unit and a.unit[0] != "money" else _in_unit_of(a.low, b)
         if not a.role and low < b.low and a.low == a.high and b.low == b.high:
             hedged = a.approximate or b.approximate
@@ -148,7 +155,7 @@ def _spans(found: list[Quantity], text: str) -> list[Quantity]:
         a, b = found[i], found[i + 1]
         alike = a.kind.split()[0] == b.kind.split()[0] and a.kind.split()[0] in ("date", "time", "weekday")
         between = text[a.end : b.start]
-        joined = SPANNING.fullmatch(between) and ("and" not in between or BETWEEN.search(text[: a.start]))
+        joined = SPANNING.fullmatch(between) and ("and" not in between or ends_with(BETWEEN, text, a.start))
         if alike and joined and a.role in ("", "from") and b.role in ("", "to"):
             found[i], found[i + 1] = replace(a, role="start", bound=""), replace(b, role="end", bound="")
     return found
