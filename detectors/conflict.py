@@ -8,19 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .comparison import Comparison
-from .evidence import Benign, Conflict, ConflictType, Finding, ScoredPair, SentencePair
+from .evidence import Benign, Conflict, ConflictType, Finding, ScoredPair, SentencePair, Span
 from .words import NEGATION
 
 
 def resolve(scored: Iterable[ScoredPair], threshold: float) -> tuple[tuple[Conflict, ...], tuple[Benign, ...]]:
     """Return the conflicts, and the pairs that only a benign shape keeps below ``threshold``, best first.
 
-    Passages whose sentences clash are not reported a second time for answering the question differently.
+    Passages whose sentences clash are not reported a second time for answering the question differently, and a pair
+    that a third passage makes incompatible is reported with that passage alone.
     """
     scored = list(scored)
     over = [s for s in scored if s.score >= threshold]
     texts = {frozenset((s.pair.a.text, s.pair.b.text)) for s in over}
-    over = [s for s in over if not _inherited(s.pair, texts)]
+    given = {_spans(s.pair) for s in over if s.given is not None}
+    over = [s for s in over if not _inherited(s.pair, texts) and (s.given is not None or _spans(s.pair) not in given)]
     clashing = {s.passage_ids for s in over if s.detectors != ("stance",)}
     conflicts = [describe(s) for s in over if s.detectors != ("stance",) or s.passage_ids not in clashing]
     benign = [
@@ -29,6 +31,10 @@ def resolve(scored: Iterable[ScoredPair], threshold: float) -> tuple[tuple[Confl
         if s.why_not is not None and s.score < threshold <= s.suspicion
     ]
     return tuple(sorted(set(conflicts), key=_place)), tuple(sorted(benign, key=_place))
+
+
+def _spans(pair: SentencePair) -> frozenset[Span]:
+    return frozenset((pair.a.span, pair.b.span))
 
 
 def _inherited(pair: SentencePair, texts: set[frozenset[str]]) -> bool:
