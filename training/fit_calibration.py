@@ -41,6 +41,7 @@ from detectors.evidence import Passage, Sentence, SentencePair, Span
 from detectors.segment import segment
 from detectors.stance import is_yes_no, stances
 
+WRITTEN = Path(__file__).parent / "sets"  # our own sets, which no model sees
 PROSE = ("synth_", "vitaminc", "chatprotect", "aligned_", "contractnli", "mnli", "snli")  # held-out pairs of these
 NON_NEGATIVE = ("nli_logit_mean", "nli_logit_min", "value", "negation", "antonym", "aligned_antonym", "replaced_name")
 FOLDS = 5
@@ -81,6 +82,9 @@ def sets(root: Path, limit: int, seed: int) -> tuple[list[Bag], list[dict[str, A
             if r["source"] == "chatprotect" or not is_held_out_set(r) or r.get("conflicts", []) is None:
                 continue
             grouped[f"{r['source']}/{_label(r)}/{r.get('type', '')}"].append(r)
+    for path in sorted(WRITTEN.glob("*.jsonl")):
+        for r in map(json.loads, path.open(encoding="utf-8")):
+            grouped[f"written_{path.stem}/{r['label']}/{r['type']}"].append({**r, "source": f"written_{path.stem}"})
     bags, asked = [], []
     for key, records in sorted(grouped.items()):
         for r in rng.sample(records, min(limit, len(records))):
@@ -90,7 +94,7 @@ def sets(root: Path, limit: int, seed: int) -> tuple[list[Bag], list[dict[str, A
             conflicts = {frozenset((ids[i], ids[j])) for i, j in pairs}
             if is_yes_no(r.get("question")):
                 asked.append({**r, "passages": passages, "conflicts": conflicts})
-            if r["source"] != "conflictqa_strategy":  # their conflicts lie in the stance, not in two sentences
+            if r.get("type") != "yes/no answer":  # such a conflict lies in the stance, not in two sentences
                 bags.extend(bags_of_set(key, _fold(r), passages, conflicts))
     return bags, asked
 
