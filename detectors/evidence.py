@@ -31,6 +31,7 @@ class WhyNot(StrEnum):
     SCOPE = "scope"  # another group, place or period
     PARTIAL = "partial"  # a part against the whole
     DIFFERENT_SUBJECTS = "different_subjects"  # another ticket, version or product
+    OTHER_TOPIC = "other_topic"  # each passage is speaking of something else
     NAME_ONLY = "name_only"  # nothing but a name is shared, which two things may bear
     TABLE_ROWS = "table_rows"  # two rows of one table
     HYPOTHETICAL = "hypothetical"  # one side is a condition that is not said to hold
@@ -67,13 +68,17 @@ class Sentence:
 
     ``context`` is text that the sentence needs to be understood (the headings above it, a table's header
     row) and may be empty.  ``kind`` is ``prose``, ``heading``, ``item``, ``row`` or ``code``.  ``before`` is the
-    sentence before, where this one opens with a pronoun that stands for something in it.
+    sentence before, where this one opens with a pronoun that stands for something in it.  ``subject`` holds the
+    words of the name that the sentence speaks of (`detectors.subjects`), empty where that is not sure;
+    ``names_subject`` says whether the sentence opens with that name itself.
     """
 
     span: Span
     context: str = ""
     kind: str = "prose"
     before: str = ""
+    subject: frozenset[str] = frozenset()
+    names_subject: bool = False
 
     @property
     def text(self) -> str:

@@ -16,7 +16,7 @@ from .comparison import Comparison
 from .evidence import WhyNot
 from .quantities import extract
 from .quantities.units import MONTHS, SPELLED
-from .words import STOP_WORDS, content_words
+from .words import STOP_WORDS, content_words, names
 
 CONTRASTS = tuple(
     tuple(pair.split("/"))
@@ -83,6 +83,8 @@ def _shapes(c: Comparison) -> Iterator[WhyNot]:
         yield WhyNot.SCOPE
     if _products_differ(a, b) or _numbered_subjects_differ(a, b):
         yield WhyNot.DIFFERENT_SUBJECTS
+    if _topics_differ(c):
+        yield WhyNot.OTHER_TOPIC
     if _only_names_shared(a, b):
         yield WhyNot.NAME_ONLY
     for shape, pattern in ONE_SIDED.items():
@@ -145,6 +147,20 @@ def _numbered_subjects_differ(a: str, b: str) -> bool:
     heads = [{(k.lower(), n) for k, n in NUMBERED.findall(t[:40])} for t in (a, b)]
     kinds = [{k for k, _ in some} for some in heads]
     return bool(kinds[0] & kinds[1]) and not heads[0] & heads[1]
+
+
+def _topics_differ(c: Comparison) -> bool:
+    """Whether the sentences go on about different things, or name two of one family ("Tiraqui Chico", "… Grande").
+
+    Two names that share nothing may be the clash itself ("Ada won", "Bo won"), so one side must leave its own unsaid.
+    """
+    a, b = c.pair.a, c.pair.b
+    if not a.subject or not b.subject or a.subject <= b.subject or b.subject <= a.subject:
+        return False
+    if a.names_subject and b.names_subject:
+        return bool(a.subject & b.subject)
+    told = names(c.a) & b.subject or names(c.b) & a.subject
+    return not told or bool(a.subject & b.subject)
 
 
 def _names_exception(rule: str, other: str) -> bool:

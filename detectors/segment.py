@@ -14,6 +14,7 @@ import sentencex
 
 from .blocks import Block, blocks
 from .evidence import Passage, Sentence, Span
+from .subjects import with_subjects
 
 SPLIT_CHARS = 20_000  # sentencex is quadratic in unclosed quotes
 BLANK_LINE = re.compile(r"(?:\r\n|\r|\n)[ \t>]*(?:\r\n|\r|\n)")
@@ -48,7 +49,7 @@ def segment(passage: Passage) -> list[Sentence]:
                 headings[block.level] = text
             if block.kind == "row" and not header:
                 header = text
-    return sentences
+    return with_subjects(sentences)
 
 
 def _spans(text: str, block: Block) -> Iterator[tuple[int, int]]:
