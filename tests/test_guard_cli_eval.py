@@ -173,6 +173,19 @@ def test_planted_contradictions_alone_and_beside_rows(sets, tmp_path):
     assert "### your documents: contradictions by kind of edit" in markdown
 
 
+def test_consistency_beside_the_other_figures(sets, tmp_path):
+    report = json.loads(run(sets, "--consistency", "--format", "json", "--bootstrap", "20").stdout)
+    figures = {t["transformation"]: t for t in report["consistency"]["transformations"]}
+    assert len(report["rows"]) == 8 and figures["swap"]["rows"] == 8 and figures["reorder"]["rows"] == 0
+    assert figures["swap"]["flip_rate"]["value"] == 0.0  # the fake guard reports nothing
+    assert "consistency" not in json.loads(run(sets, "--format", "json").stdout)
+    text = run(sets, "--consistency").stdout
+    assert "what must not change a verdict" in text and "add irrelevant" in text
+    nli = write(tmp_path / "nli.jsonl", NLI)
+    assert "--consistency transforms passages" in error_of(nli, "--consistency")
+    assert "--consistency: about labelled rows" in error_of("--inject", tmp_path, "--consistency")
+
+
 @pytest.mark.parametrize(
     ("files", "options", "message"),
     [

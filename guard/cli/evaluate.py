@@ -19,8 +19,8 @@ from rich.console import Console
 
 from detectors.errors import ConfigError
 
-from .corpus import Trial
 from .options import make_guard
+from .trials import Trial, consistency_of, set_examples
 
 if TYPE_CHECKING:
     from guard import Guard
@@ -62,6 +62,9 @@ def evaluate(
     output: Path | None = typer.Option(
         None, "--output", "-o", help="Write the report there; the terminal then shows the text."
     ),
+    consistency: bool = typer.Option(
+        False, "--consistency", help="Also: does the verdict stay with sides swapped, texts restated, split, joined …"
+    ),
     plots: Path | None = typer.Option(None, help="Folder for the plots (PNG, SVG); needs passageguard\\[plots]."),
     compare: Path | None = typer.Option(None, help="JSON report of an earlier run on the same rows: list the flips."),
     fail_on_nfr: float | None = typer.Option(
@@ -90,6 +93,7 @@ def evaluate(
       passageguard eval sets.jsonl.gz --limit 50 --baselines --plots plots/
       passageguard eval sets.jsonl.gz -o before.json
       passageguard eval sets.jsonl.gz --compare before.json --fail-on-nfr 0.01
+      passageguard eval sets.jsonl.gz --consistency
       passageguard eval --inject docs/
 
     Exit codes: 0 measured, 1 more negative flips than --fail-on-nfr allows, 2 error.
@@ -105,9 +109,11 @@ def evaluate(
 
         require_matplotlib()
     if not files:
-        about_rows = {"--half": half, "--baselines": baselines, "--plots": plots, "--compare": compare}
+        about_rows = {"--half": half, "--baselines": baselines, "--plots": plots, "--compare": compare,
+                      "--consistency": consistency}  # fmt: skip
         _require_no_rows_needed(inject, [name for name, value in about_rows.items() if value])
     examples = datasets.sample(datasets.load(files, half), limit, seed) if files else []
+    rows = set_examples(examples) if consistency else []
     with progress() as start:
         trial = Trial.of(inject, limit, seed, start) if inject else None
     old = _earlier(compare, examples) if compare else None
@@ -117,6 +123,8 @@ def evaluate(
         result = measured(guard, examples, settings, start)
         if trial:
             result["corpus"] = trial.run(guard, Resampling(bootstrap, seed), start)
+        if consistency:
+            result["consistency"] = consistency_of(guard, rows, Resampling(bootstrap, seed), start)
     result["run"].update(files=[str(f) for f in files or ()], half=half, limit=limit)
     flips = _compared(result, old, settings) if old is not None else None
     if output:

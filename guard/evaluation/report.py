@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from . import corpus_report
+from . import consistency_report, corpus_report
 from .baselines import Baselines
 from .compare import Flip, Flips, by_source
 from .datasets import SET_LABELS, Kind
@@ -178,6 +178,8 @@ def tables(report: Report) -> Iterator[Table]:
             yield _baseline_table(f"{title}: beside the baselines", section)
     if "corpus" in report:
         yield from corpus_report.tables(report["corpus"])
+    if "consistency" in report:
+        yield from consistency_report.tables(report["consistency"])
     if "comparison" in report:
         yield from _comparison_tables(report["comparison"])
 
@@ -276,6 +278,8 @@ def _remarks(report: Report) -> list[str]:
         remarks.append(text + f"; {section['seconds']:,.1f} s.")
     if "corpus" in report:
         remarks.append(corpus_report.remark(report["corpus"]))
+    if "consistency" in report:
+        remarks.append(consistency_report.remark(report["consistency"]))
     return remarks
 
 

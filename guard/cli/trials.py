@@ -1,4 +1,4 @@
-"""``passageguard eval --inject``: documents in, planted contradictions measured, a section of the report out."""
+"""``passageguard eval --inject`` and ``--consistency``: a section of the report from documents, and from rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detectors.errors import InputError
+from detectors.errors import ConfigError, InputError
 from detectors.evidence import Passage
 from guard.audit import declared
 
@@ -16,6 +16,7 @@ from .audit import read_all
 
 if TYPE_CHECKING:
     from guard import Guard
+    from guard.evaluation.datasets import Example, SetExample
     from guard.evaluation.evaluate import StartProgress
     from guard.evaluation.inject import Planting
     from guard.evaluation.table import Resampling
@@ -66,3 +67,25 @@ class Trial:
             "seconds": round(time.monotonic() - begun, 1),
             **corpus_report.section(self.planting, answers, untouched, resampling),
         }
+
+
+def set_examples(examples: Sequence[Example]) -> list[SetExample]:
+    """Return the rows that have passages.  Raises `ConfigError` where there is none."""
+    from guard.evaluation.datasets import SetExample
+
+    rows = [e for e in examples if isinstance(e, SetExample)]
+    if not rows:
+        raise ConfigError("--consistency transforms passages, and NLI pairs have none; give sets, texts or suite pairs")
+    return rows
+
+
+def consistency_of(
+    guard: Guard, rows: Sequence[SetExample], resampling: Resampling, start: StartProgress
+) -> dict[str, Any]:
+    """Transform the rows and return what the report says of it (see `guard.evaluation.consistency_report`)."""
+    from guard.evaluation import consistency, consistency_report
+
+    begun, calls = time.monotonic(), guard.scorer.calls
+    outcomes = consistency.measure(guard, rows, resampling.seed, start)
+    calls, seconds = guard.scorer.calls - calls, round(time.monotonic() - begun, 1)
+    return {"nli_calls": calls, "seconds": seconds, **consistency_report.section(outcomes, resampling)}
