@@ -148,6 +148,63 @@ def test_a_threshold_moves_the_working_point(sets):
     assert report["run"]["threshold"] == 0.2
 
 
+def test_planted_contradictions_alone_and_beside_rows(sets, tmp_path):
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "leave.md").write_text("# Leave\n\nStaff receive 28 days of paid leave. The office is in Leeds.\n")
+    (docs / "broken.docx").write_text("no zip")
+    options = ["--inject", docs, "--format", "json", "--seed", "4"]
+    report = json.loads(run(*options).stdout)
+    section = report["corpus"]
+    assert report["kinds"] == {} and report["rows"] == [] and report["run"]["files"] == []
+    assert (section["documents"], section["sentences"], section["editable"], section["limit"]) == (1, 3, 2, 20)
+    assert len(section["unread"]) == 1 and "broken.docx" in section["unread"][0]
+    pair = next(s for s in section["shapes"] if s["shape"] == "pair")
+    assert pair["planted"] > 0 and pair["recall"]["value"] == 0.0  # the fake guard reports nothing
+    again = json.loads(run(*options).stdout)["corpus"]
+    assert {**again, "seconds": 0} == {**section, "seconds": 0}
+    both = json.loads(run(sets, *options, "--limit", "1").stdout)
+    assert set(both["kinds"]) == {"sets"} and both["corpus"]["limit"] == 1
+    text = run("--inject", docs).stdout
+    for shown in ("planted sets by shape", "no place in", "missed contradictions", "28 days", "Not read:"):
+        assert shown in text
+    assert " rows" not in text.splitlines()[0]
+    markdown = run("--inject", docs, "--format", "markdown").stdout
+    assert "### your documents: contradictions by kind of edit" in markdown
+
+
+def test_consistency_beside_the_other_figures(sets, tmp_path):
+    report = json.loads(run(sets, "--consistency", "--format", "json", "--bootstrap", "20").stdout)
+    figures = {t["transformation"]: t for t in report["consistency"]["transformations"]}
+    assert len(report["rows"]) == 8 and figures["swap"]["rows"] == 8 and figures["reorder"]["rows"] == 0
+    assert figures["swap"]["flip_rate"]["value"] == 0.0  # the fake guard reports nothing
+    assert "consistency" not in json.loads(run(sets, "--format", "json").stdout)
+    text = run(sets, "--consistency").stdout
+    assert "what must not change a verdict" in text and "add irrelevant" in text
+    nli = write(tmp_path / "nli.jsonl", NLI)
+    assert "--consistency transforms passages" in error_of(nli, "--consistency")
+    assert "--consistency: about labelled rows" in error_of("--inject", tmp_path, "--consistency")
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "message"),
+    [
+        ({}, ["--inject", "DOCS"], "no readable document found"),
+        ({"a.pdf": "no pdf"}, ["--inject", "DOCS"], "a.pdf"),
+        ({"a.txt": "What? Where? (Nothing"}, ["--inject", "DOCS"], "no contradiction can be planted in its"),
+        ({}, ["--inject", "MISSING"], "no such file or directory"),
+        ({}, [], "nothing to measure: give FILE"),
+        ({"a.txt": "x"}, ["--inject", "DOCS", "--half", "tune", "--baselines"], "--half, --baselines: about labelled"),
+    ],
+)
+def test_documents_that_allow_no_measurement_are_named(tmp_path, files, options, message):
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    places = {"DOCS": tmp_path, "MISSING": tmp_path / "missing"}
+    error = error_of(*[places.get(o, o) for o in options])
+    assert message in error and error.startswith("passageguard: error: ") and error.count("\n") == 1
+
+
 def test_help_teaches_with_examples():
     text = run("--help").stdout
     assert "passageguard eval sets.jsonl.gz --compare before.json" in text and '"premise"' in text
@@ -182,6 +239,24 @@ def test_progress_stays_off_a_stderr_that_is_no_terminal(capsys):
     with command.progress() as start:
         start("work", 2)(1)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.model
+def test_the_bundled_model_finds_what_is_planted(tmp_path):
+    (tmp_path / "leave.md").write_text(
+        "# Leave\n\nFull-time staff receive 28 days of paid leave. The office in Leeds was opened on 3 May 2021.\n\n"
+        "# Travel\n\nAudit logging is enabled by default. The trip takes 40 minutes by bus from the port.\n"
+    )
+    out = tmp_path / "out.json"
+    code = "from guard.cli import main; main()"
+    args = [sys.executable, "-c", code, "eval", "--inject", str(tmp_path), "--limit", "3", "-o", str(out)]
+    ran = subprocess.run(args, capture_output=True, cwd=ROOT)
+    assert ran.returncode == 0, ran.stderr
+    section = json.loads(out.read_text())["corpus"]
+    number = next(e for e in section["edits"] if e["edit"] == "number")
+    assert number["planted"] >= 2 and number["alarm_rate"]["value"] == 1.0
+    assert number["right_sentences"]["value"] == 1.0 and section["untouched"]["alarms"] == 0
+    assert section["nli_calls"] > 0
 
 
 @pytest.mark.model

@@ -20,6 +20,7 @@ from rich.console import Console
 from detectors.errors import ConfigError
 
 from .options import make_guard
+from .trials import Trial, consistency_of, set_examples
 
 if TYPE_CHECKING:
     from guard import Guard
@@ -42,9 +43,16 @@ class Settings:
 
 
 def evaluate(
-    files: list[Path] = typer.Argument(..., help="Labelled rows: .jsonl or .jsonl.gz; kinds may be mixed (see above)."),
+    files: list[Path] | None = typer.Argument(
+        None, help="Labelled rows: .jsonl or .jsonl.gz; kinds may be mixed (see above)."
+    ),
+    inject: Path | None = typer.Option(
+        None, help="Documents, as for audit: plant contradictions in them and say what is found; needs no FILE."
+    ),
     half: str | None = typer.Option(None, help="Of rows with a half, those of this one: tune or held_out."),
-    limit: int | None = typer.Option(None, min=1, help="Most rows of each source and label: a seeded sample."),
+    limit: int | None = typer.Option(
+        None, min=1, help="Most rows of each source and label, and planted sets of each shape and edit (20): a sample."
+    ),
     seed: int = typer.Option(0, min=0, help="Seed of the sample and of the resampling."),
     bootstrap: int = typer.Option(1000, min=0, help="Resamples for the 95% intervals; 0 for none."),
     baselines: bool = typer.Option(
@@ -53,6 +61,9 @@ def evaluate(
     format: str | None = typer.Option(None, help="text, markdown or json. Default: by the ending of -o, else text."),
     output: Path | None = typer.Option(
         None, "--output", "-o", help="Write the report there; the terminal then shows the text."
+    ),
+    consistency: bool = typer.Option(
+        False, "--consistency", help="Also: does the verdict stay with sides swapped, texts restated, split, joined …"
     ),
     plots: Path | None = typer.Option(None, help="Folder for the plots (PNG, SVG); needs passageguard\\[plots]."),
     compare: Path | None = typer.Option(None, help="JSON report of an earlier run on the same rows: list the flips."),
@@ -63,7 +74,7 @@ def evaluate(
     detectors: str | None = typer.Option(None, help="Comma-separated: nli, values, stance, conditional."),
     threshold: float | None = typer.Option(None, help="Least calibrated score of a conflict, 0..1."),
 ) -> None:
-    """Measure how well contradictions are found, on labelled rows.
+    """Measure how well contradictions are found, on labelled rows and in your own documents.
 
     Each row is one JSON object; what it is shows by its fields:
 
@@ -82,10 +93,13 @@ def evaluate(
       passageguard eval sets.jsonl.gz --limit 50 --baselines --plots plots/
       passageguard eval sets.jsonl.gz -o before.json
       passageguard eval sets.jsonl.gz --compare before.json --fail-on-nfr 0.01
+      passageguard eval sets.jsonl.gz --consistency
+      passageguard eval --inject docs/
 
     Exit codes: 0 measured, 1 more negative flips than --fail-on-nfr allows, 2 error.
     """
     from guard.evaluation import datasets, report
+    from guard.evaluation.table import Resampling
 
     chosen = _format(format, output)
     if fail_on_nfr is not None and compare is None:
@@ -94,13 +108,24 @@ def evaluate(
         from guard.evaluation.plots import require_matplotlib
 
         require_matplotlib()
-    examples = datasets.sample(datasets.load(files, half), limit, seed)
+    if not files:
+        about_rows = {"--half": half, "--baselines": baselines, "--plots": plots, "--compare": compare,
+                      "--consistency": consistency}  # fmt: skip
+        _require_no_rows_needed(inject, [name for name, value in about_rows.items() if value])
+    examples = datasets.sample(datasets.load(files, half), limit, seed) if files else []
+    rows = set_examples(examples) if consistency else []
+    with progress() as start:
+        trial = Trial.of(inject, limit, seed, start) if inject else None
     old = _earlier(compare, examples) if compare else None
     guard = make_guard("report", model=model, detectors=detectors, threshold=threshold)
     settings = Settings(seed, bootstrap, baselines)
     with progress() as start:
         result = measured(guard, examples, settings, start)
-    result["run"].update(files=[str(f) for f in files], half=half, limit=limit)
+        if trial:
+            result["corpus"] = trial.run(guard, Resampling(bootstrap, seed), start)
+        if consistency:
+            result["consistency"] = consistency_of(guard, rows, Resampling(bootstrap, seed), start)
+    result["run"].update(files=[str(f) for f in files or ()], half=half, limit=limit)
     flips = _compared(result, old, settings) if old is not None else None
     if output:
         with output.open("w", encoding="utf-8") as stream:
@@ -113,6 +138,14 @@ def evaluate(
     if fail_on_nfr is not None and flips and flips.negative_rate > fail_on_nfr:
         typer.echo(f"negative flip rate {flips.negative_rate:.4f} is above {fail_on_nfr}", err=True)
         raise typer.Exit(1)
+
+
+def _require_no_rows_needed(inject: Path | None, about_rows: list[str]) -> None:
+    """Raise `ConfigError` where there is nothing to measure, or an option is about rows and there are none."""
+    if inject is None:
+        raise ConfigError("nothing to measure: give FILE… with labelled rows, or --inject DIR with documents")
+    if about_rows:
+        raise ConfigError(f"{', '.join(about_rows)}: about labelled rows, and no FILE is given; give one")
 
 
 def measured(guard: Guard, examples: list[Example], settings: Settings, start: StartProgress) -> dict[str, Any]:

@@ -214,10 +214,10 @@ def _judged(result: SetResult, conflicts: Sequence[Conflict]) -> SetResult:
 def names_sentences(conflict: Conflict, gold: Sequence[tuple[Span, Span]]) -> bool:
     """Whether both spans of the conflict lie on both spans of one gold conflict, in either order."""
     a, b = conflict.a, conflict.b
-    return any((_covers(a, x) and _covers(b, y)) or (_covers(a, y) and _covers(b, x)) for x, y in gold)
+    return any((covers(a, x) and covers(b, y)) or (covers(a, y) and covers(b, x)) for x, y in gold)
 
 
-def _covers(one: Span, two: Span) -> bool:
+def covers(one: Span, two: Span) -> bool:
     """Whether the spans share at least half of the shorter one."""
     shared = min(one.end, two.end) - max(one.start, two.start)
     return one.passage_id == two.passage_id and 2 * shared >= min(one.end - one.start, two.end - two.start)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -56,6 +56,20 @@ class Injection:
 
 
 @dataclass(frozen=True, slots=True)
+class Planting:
+    """Injections of every shape and edit kind that a corpus has a place for.
+
+    ``sentences`` counts those of the corpus, ``editable`` the plain statements among them, ``places`` those that allow
+    an edit in a shape, 0 for none; every shape and edit kind has an entry.
+    """
+
+    injections: tuple[Injection, ...]
+    sentences: int
+    editable: int
+    places: Mapping[tuple[InjectionKind, EditKind], int]
+
+
+@dataclass(frozen=True, slots=True)
 class _Corpus:
     passages: tuple[Passage, ...]
     sentences: tuple[tuple[Sentence, ...], ...]  # of each passage
@@ -87,8 +101,7 @@ def inject(
     """
     if n < 0 or not kinds:
         raise InputError(f"inject: n is {n} and kinds are {list(kinds)}; give n >= 0 and at least one kind")
-    if len({p.id for p in passages}) < len(passages):
-        raise InputError("inject: two passages share an id; give every passage an id of its own")
+    _require_ids(passages)
     rng = Random(seed)
     sentences = tuple(tuple(segment(p)) for p in passages)
     corpus = _Corpus(tuple(passages), sentences, Names.of(p.text for p in passages))
@@ -100,6 +113,46 @@ def inject(
         injection = planter.plant(order[turn % len(order)], contradicting=rng.random() >= control_share)
         found += [injection] if injection else []
     return found
+
+
+def inject_each(
+    passages: Sequence[Passage], most: int, seed: int, advance: Callable[[int], None] = lambda done: None
+) -> Planting:
+    """Return up to ``most`` injections of each shape and edit kind, each into the passage that it is about alone.
+
+    Every sentence is tried with every edit, so that the places are known; ``advance`` is told about passages.  The same
+    arguments give the same injections.  Raises `InputError` for passages that share an id.
+    """
+    _require_ids(passages)
+    names = Names.of(p.text for p in passages)
+    places: dict[tuple[InjectionKind, EditKind], list[tuple[_Corpus, int]]] = {
+        (kind, edit_kind): [] for kind in InjectionKind for edit_kind in EditKind
+    }
+    sentences = editable = 0
+    for passage in passages:
+        alone = _Corpus((passage,), (tuple(segment(passage)),), names)
+        tried = [j for j, s in enumerate(alone.sentences[0]) if _editable(s)]
+        for cell, found in places.items():
+            found += [(alone, j) for j in tried if _planted(alone, j, *cell, seed)]
+        sentences += len(alone.sentences[0])
+        editable += len(tried)
+        advance(1)
+    injections = []
+    for cell, found in places.items():
+        chosen = Random("/".join((str(seed), *cell))).sample(found, min(most, len(found)))
+        injections += [_planted(alone, j, *cell, seed) for alone, j in chosen]
+    counts = {cell: len(found) for cell, found in places.items()}
+    return Planting(tuple(i for i in injections if i), sentences, editable, counts)
+
+
+def _planted(alone: _Corpus, j: int, kind: InjectionKind, edit_kind: EditKind, seed: int) -> Injection | None:
+    """Edit the sentence ``j`` of the only passage; its own stream of chance gives the same edit each time."""
+    return MAKERS[kind](alone, (0, j), edit_kind, Random(f"{seed}/{kind}/{edit_kind}/{alone.passages[0].id}/{j}"))
+
+
+def _require_ids(passages: Sequence[Passage]) -> None:
+    if len({p.id for p in passages}) < len(passages):
+        raise InputError("inject: two passages share an id; give every passage an id of its own")
 
 
 class _Planter:
@@ -116,14 +169,15 @@ class _Planter:
         return [place for place in self.places if _implied(self.corpus, place, Random(0))]
 
     def plant(self, kind: InjectionKind, contradicting: bool) -> Injection | None:
-        make = {InjectionKind.SELF: _self, InjectionKind.PAIR: _pair, InjectionKind.CONDITIONAL: _conditional}[kind]
         edit_kinds = list(edits.CONTRADICTING if contradicting else edits.CONTROLS)
         self.rng.shuffle(edit_kinds)
         for edit_kind in sorted(edit_kinds, key=lambda k: self.tried[k]):
             self.tried[edit_kind] += 1
             places = self.bridgeable if kind is InjectionKind.CONDITIONAL else self.places
             for place in self.rng.sample(places, min(len(places), MAX_TRIES)):
-                injection = None if (kind, place) in self.used else make(self.corpus, place, edit_kind, self.rng)
+                if (kind, place) in self.used:
+                    continue
+                injection = MAKERS[kind](self.corpus, place, edit_kind, self.rng)
                 if injection:
                     self.used.add((kind, place))
                     return injection
@@ -273,6 +327,11 @@ def _singular(word: str) -> str:
     if word.endswith("ies"):
         return word[:-3] + "y"
     return word[:-2] if word.endswith(("sses", "ches", "shes", "xes")) else word[:-1]
+
+
+MAKERS: Mapping[InjectionKind, Callable[[_Corpus, Place, EditKind, Random], Injection | None]] = {
+    InjectionKind.SELF: _self, InjectionKind.PAIR: _pair, InjectionKind.CONDITIONAL: _conditional,
+}  # fmt: skip
 
 
 # --- small tools -------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import IO, Any
 
 from rich import box
@@ -16,14 +16,15 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from . import consistency_report, corpus_report
 from .baselines import Baselines
 from .compare import Flip, Flips, by_source
 from .datasets import SET_LABELS, Kind
 from .evaluate import PRECISION, RECALL, Figures, NLIResult, SetResult
 from .metrics import Figure
+from .table import Cell, Table
 
 Report = dict[str, Any]
-Cell = str | Mapping[str, Any]
 SHOWN_FLIPS = 20
 _COUNTED = ("conflict + consistent", "rows")
 WIDTH = 120  # of text that goes to a file
@@ -63,15 +64,6 @@ BASELINE = {
     **{name: RANKING[name] for name in ("auroc", "average_precision", "recall_at_precision_balanced")},
     "precision_at_recall_balanced": f"precision at recall {RECALL:.2f}, classes equal",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A title, column names, and rows of text and of figures ``{value, low, high}``."""
-
-    title: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
 
 
 def set_section(figures: Figures, results: Sequence[SetResult], nli_calls: int, seconds: float) -> dict[str, Any]:
@@ -184,6 +176,10 @@ def tables(report: Report) -> Iterator[Table]:
         yield _strata_table(f"{title}: by type", section["strata"])
         if "baselines" in section:
             yield _baseline_table(f"{title}: beside the baselines", section)
+    if "corpus" in report:
+        yield from corpus_report.tables(report["corpus"])
+    if "consistency" in report:
+        yield from consistency_report.tables(report["consistency"])
     if "comparison" in report:
         yield from _comparison_tables(report["comparison"])
 
@@ -261,10 +257,11 @@ def _flip_row(flip: Flip) -> list[Cell]:
 
 def _heading(report: Report) -> str:
     run = report["run"]
-    limit = f", at most {run['limit']} rows of each source and label" if run["limit"] else ""
+    limit = f", at most {run['limit']} of each source and label" if run["limit"] else ""
+    rows = f"{len(report['rows'])} rows{limit}, " if report["rows"] else ""
     return (
         f"PassageGuard {run['versions']['passageguard']}, model {run['model_revision']}, {run['date']}: "
-        f"{len(report['rows'])} rows{limit}, seed {run['seed']}, "
+        f"{rows}seed {run['seed']}, "
         f"95% intervals of {run['bootstrap']} resamples (none where they show no spread)."
     )
 
@@ -279,6 +276,10 @@ def _remarks(report: Report) -> list[str]:
         if section.get("unverified_rows"):
             text += f"; {section['unverified_rows']:,} rows were not checked in full"
         remarks.append(text + f"; {section['seconds']:,.1f} s.")
+    if "corpus" in report:
+        remarks.append(corpus_report.remark(report["corpus"]))
+    if "consistency" in report:
+        remarks.append(consistency_report.remark(report["consistency"]))
     return remarks
 
 
