@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from detectors.errors import InputError
+
 from . import options
 from .evaluate import progress
 
@@ -100,6 +102,8 @@ def calibrate(
     guard = options.make_guard("report", model=model, detectors=detectors)
     with progress() as start:
         rows, left_out = fitting.observe(guard, examples, start("scoring rows", len(examples)))
+    if not rows:
+        raise InputError(f"no row could be checked in full; the first: {left_out[0]}")
     result = fitting.calibrate(rows, goal, guard.threshold, seed)
     facts = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"), "files": [str(f) for f in files], "half": half,
@@ -143,7 +147,10 @@ def show(result: Result, model_revision: str | None, left_out: Sequence[str]) ->
         markup=False,
     )
     if left_out:
-        console.print(f"{len(left_out)} rows left out, not checked in full; the first: {left_out[0]}", markup=False)
+        total = len(left_out) + len(labels)
+        console.print(
+            f"{len(left_out)} of {total} rows left out, not checked in full; the first: {left_out[0]}", markup=False
+        )
     formula = f"logit(new) = {line.bias:+.4f} {line.slope:+.4f} * logit(shipped)"
     kind = "" if line.bias else f"  (temperature {1 / line.slope:.2f}: too few rows for a bias)"
     console.print(f"score: {formula}{kind}\n", markup=False)
