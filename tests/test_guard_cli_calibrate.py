@@ -1,12 +1,13 @@
 """``passageguard calibrate`` from labelled rows to a file that Guard, check, audit and eval read.
 
-The NLI model is a fake that is its own oracle: "The … score 0.83" contradicts with probability 0.83.
+The NLI model is a fake: how likely a contradiction is stands in the text, as "rank a" (0) to "rank z" (1).
 """
 
 import json
 import math
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,11 +17,11 @@ from detectors.evidence import ConflictType, Passage
 from detectors.recalibration import Recalibration
 from guard import ConfigError, Guard, GuardConfig
 
-NUMBER = re.compile(r"rank (\w+)")
+RANK = re.compile(r"rank (\w+)")
 
 
 class FakeNLI:
-    """Contradiction as likely as the letters behind "rank" say: a is 0.00, z is 1.00."""
+    """Reads the probability of a contradiction from the text."""
 
     calls, revision = 0, "fake-1"
 
@@ -28,7 +29,7 @@ class FakeNLI:
         self.calls += len(pairs)
         rows = np.zeros((len(pairs), 3), dtype=np.float32)
         for row, texts in zip(rows, pairs, strict=True):
-            ranks = [m[1] for text in texts if (m := NUMBER.search(text))]
+            ranks = [m[1] for text in texts if (m := RANK.search(text))]
             row[2] = 0.001 + 0.998 * (ord(ranks[0][0]) - ord("a")) / 25 if ranks else 0.001
             row[1] = 1 - row[2]
         return rows
@@ -81,7 +82,7 @@ def guard(**settings):
 
 def stored(path, **fields):
     line = Recalibration(0.5, model_revision="fake-1", calibration_revision=recalibration.shipped_revision())
-    path.write_text(json.dumps({**replace(line, **fields).to_dict()}))
+    path.write_text(json.dumps(replace(line, **fields).to_dict()))
     return str(path)
 
 
@@ -170,9 +171,11 @@ def test_a_line_keeps_the_order_of_the_scores(tmp_path):
 
 def test_the_threshold_of_one_type_changes_only_its_conflicts(tmp_path):
     passages = [
-        Passage("a", "The trial of the suite lasts 14 days, rank z."), Passage("b", "The trial of the suite lasts 30 days."),
-        Passage("c", "The permit is valid in the lab, rank z."), Passage("d", "The permit is not valid in the lab."),
-    ]  # fmt: skip
+        Passage("a", "The trial of the suite lasts 14 days, rank z."),
+        Passage("b", "The trial of the suite lasts 30 days."),
+        Passage("c", "The permit is valid in the lab, rank z."),
+        Passage("d", "The permit is not valid in the lab."),
+    ]
 
     def by_type(**fields):
         conflicts = guard(calibration=stored(tmp_path / "c.json", **fields)).check(passages).conflicts
@@ -225,10 +228,10 @@ def test_a_row_that_could_not_be_scored_is_left_out_and_all_of_them_is_an_error(
               "b": "Die Frist beginnt mit dem Tag, an dem der Brief ankommt."}  # fmt: skip
     file = write(tmp_path / "r.jsonl", [*rows(), german])
     ran = cli("calibrate", file, "--precision", "0.5")
-    assert ran.code == 0 and "1 rows left out, not checked in full; the first: " in ran.out and "line 121" in ran.out
+    assert ran.code == 0 and "1 of 121 rows left out, not checked in full; the first: " in ran.out
     monkeypatch.setattr(nli, "load", lambda *names: BrokenNLI())
     ran = cli("calibrate", file)
-    assert ran.code == 2 and "these are 0 and 0" in ran.err and "out of memory" in ran.err
+    assert ran.code == 2 and "no row could be checked in full; the first: " in ran.err and "out of memory" in ran.err
 
 
 ONE_CLASS = [{**row, "label": "conflict"} for row in rows(40)]
@@ -240,7 +243,7 @@ WRONG = {
     ),
     "too few": (rows(12), [], "at least 10 conflicts and 10 consistent rows"),
     "reversed labels": (rows(200, conflict=lambda p, rng: p < 0.5), [], "check the labels, or try another model"),
-    "precision out of reach": (rows(), ["--precision", "0.99"], "no threshold reaches precision 0.99 with 80% confidence"),
+    "precision out of reach": (rows(), ["--precision", "0.99"], "no threshold reaches precision 0.99 with 80%"),
     "precision 1": (rows(), ["--precision", "1"], "precision must lie between 0 and 1, not 1"),
     "confidence": (rows(), ["--confidence", "0.3"], "confidence must be at least 0.5 and below 1, not 0.3"),
     "no half": (rows(), ["--half", "tune"], 'no row has the field "half"'),
@@ -278,12 +281,9 @@ def test_help_teaches_with_examples(cli):
 
 @pytest.mark.model
 def test_the_bundled_model_on_rows_of_the_suite(cli, tmp_path):
-    from pathlib import Path
-
     suite, out = Path(__file__).parent.parent / "benchmarks" / "suite" / "pairs.jsonl", tmp_path / "c.json"
-    ran = cli(
-        "calibrate", suite, "--half", "tune", "--limit", "40", "--precision", "0.4", "--confidence", "0.5", "-o", out
-    )
+    options = ["--half", "tune", "--limit", "40", "--precision", "0.4", "--confidence", "0.5"]
+    ran = cli("calibrate", suite, *options, "-o", out)
     assert ran.code == 0, ran.err
     line = recalibration.load(out)
     assert line.model_revision == nli.load().revision and line.fit["half"] == "tune"

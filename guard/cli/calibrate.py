@@ -138,6 +138,8 @@ def as_document(result: Result, model_revision: str | None, facts: dict[str, Any
 
 def show(result: Result, model_revision: str | None, left_out: Sequence[str]) -> None:
     """Print what was fitted, figures, thresholds and the curve."""
+    from guard.evaluation.calibrate import wants_bias
+
     from .render import console_for
 
     console = console_for(sys.stdout)
@@ -152,7 +154,7 @@ def show(result: Result, model_revision: str | None, left_out: Sequence[str]) ->
             f"{len(left_out)} of {total} rows left out, not checked in full; the first: {left_out[0]}", markup=False
         )
     formula = f"logit(new) = {line.bias:+.4f} {line.slope:+.4f} * logit(shipped)"
-    kind = "" if line.bias else f"  (temperature {1 / line.slope:.2f}: too few rows for a bias)"
+    kind = "" if wants_bias(result.found) else f"  (temperature {1 / line.slope:.2f}: too few rows for a bias)"
     console.print(f"score: {formula}{kind}\n", markup=False)
     for table in (_figures_table(result), _thresholds_table(result), _curve_table(result)):
         console.print(table)
