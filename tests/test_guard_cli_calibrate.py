@@ -196,6 +196,24 @@ def test_a_threshold_that_is_asked_for_holds_for_every_type(tmp_path):
     assert own.threshold == 0.5 and own.check(PASSAGES) == guard(threshold=0.5).check(PASSAGES)
 
 
+class Answers(FakeNLI):
+    """What floats says yes, what sinks says no, neither with much force."""
+
+    def score(self, pairs, on_batch=None):
+        says = [("floats" in premise, "sinks" in premise) for premise, _ in pairs]
+        return np.array([(0.6 * yes, 1 - 0.6 * (yes + no), 0.6 * no) for yes, no in says], dtype=np.float32)
+
+
+def test_an_answer_that_only_the_new_score_reports_is_quoted_where_it_is_given(tmp_path):
+    path = stored(tmp_path / "c.json", bias=2.0, threshold=0.8)
+    own = Guard(GuardConfig(calibration=path, detectors=("nli", "stance")), encoder=Alike(), scorer=Answers())
+    passages = [Passage("y", "Here is a pear. It floats."), Passage("n", "Look at the fruit. It sinks.")]
+    assert Guard(own.config, encoder=Alike(), scorer=Answers()).scores(passages)["y", "n"] < 0.8
+    conflicts = own.check(passages, "Does a pear float?").conflicts
+    (answer,) = [c for c in conflicts if c.type is ConflictType.ANSWER]
+    assert {answer.a.text, answer.b.text} == {"It floats.", "It sinks."}
+
+
 def test_another_model_is_refused_by_both_revisions(tmp_path):
     own = guard(calibration=stored(tmp_path / "c.json", model_revision="fake-0"))
     with pytest.raises(ConfigError, match="fitted for NLI model fake-0, but the model is fake-1"):
