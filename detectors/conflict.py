@@ -5,21 +5,30 @@ What scores like a conflict but has a benign shape is named as such.  Knows noth
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from .comparison import Comparison
 from .evidence import Benign, Conflict, ConflictType, Finding, ScoredPair, SentencePair, Span
 from .words import NEGATION
 
 
-def resolve(scored: Iterable[ScoredPair], threshold: float) -> tuple[tuple[Conflict, ...], tuple[Benign, ...]]:
-    """Return the conflicts, and the pairs that only a benign shape keeps below ``threshold``, best first.
+def resolve(
+    scored: Iterable[ScoredPair], threshold: float, by_type: Mapping[ConflictType, float] | None = None
+) -> tuple[tuple[Conflict, ...], tuple[Benign, ...]]:
+    """Return the conflicts, and the pairs that only a benign shape keeps below their threshold, best first.
 
-    Passages whose sentences clash are not reported a second time for answering the question differently, and a pair
-    that a third passage makes incompatible is reported with that passage alone.
+    ``threshold`` is the least score of a conflict; ``by_type`` holds that of the types that have another.  Passages
+    whose sentences clash are not reported a second time for answering the question differently, and a pair that a
+    third passage makes incompatible is reported with that passage alone.
     """
-    scored = list(scored)
-    over = [s for s in scored if s.score >= threshold]
+    limits = by_type or {}
+    least = min([threshold, *limits.values()])
+
+    def limit(s: ScoredPair) -> float:
+        return limits.get(describe(s).type, threshold) if limits else threshold
+
+    worth = [s for s in scored if max(s.score, s.suspicion) >= least]
+    over = [s for s in worth if s.score >= limit(s)]
     texts = {frozenset((s.pair.a.text, s.pair.b.text)) for s in over}
     given = {_spans(s.pair) for s in over if s.given is not None}
     over = [s for s in over if not _inherited(s.pair, texts) and (s.given is not None or _spans(s.pair) not in given)]
@@ -27,8 +36,8 @@ def resolve(scored: Iterable[ScoredPair], threshold: float) -> tuple[tuple[Confl
     conflicts = [describe(s) for s in over if s.detectors != ("stance",) or s.passage_ids not in clashing]
     benign = [
         Benign(s.why_not, s.score, s.pair.a.span, s.pair.b.span)
-        for s in scored
-        if s.why_not is not None and s.score < threshold <= s.suspicion
+        for s in worth
+        if s.why_not is not None and s.score < limit(s) <= s.suspicion
     ]
     return tuple(sorted(set(conflicts), key=_place)), tuple(sorted(benign, key=_place))
 

@@ -1,7 +1,7 @@
 """Stance: what each passage answers to a yes/no question.  Passages that answer differently conflict.
 
 The NLI model was trained to read a yes/no question as a hypothesis: a passage that answers yes entails it, one
-that answers no contradicts it.
+that answers no contradicts it.  A passage that shares no word with the question answers nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from itertools import combinations
 from .evidence import Passage, ScoredPair, Sentence, SentencePair, Span
 from .nli import CONTRADICTION, ENTAILMENT, NLIModel
 from .protocols import Material
+from .words import content_words
 
 _VERB = r"(?:is|are|was|were|am|do|does|did|can|could|will|would|shall|should|may|might|must|has|have|had)(?:n['’]t)?"
 YES_NO = re.compile(rf"^\W*(?:[^,?]+,\s*)?{_VERB}\b[^?]*\?\s*$", re.IGNORECASE)
@@ -42,14 +43,15 @@ class Stance:
         question, nli = material.question, material.nli
         if nli is None or question is None or not is_yes_no(question):
             return
-        known = {s.passage_id for s in material.sentences}
-        passages = sorted((p for p in material.passages if p.id in known), key=lambda p: p.id)
+        known, asked = {s.passage_id for s in material.sentences}, content_words(question)
+        passages = [p for p in material.passages if p.id in known and asked & content_words(p.text)]
+        passages.sort(key=lambda p: p.id)
         found = dict(zip((p.id for p in passages), stances(passages, question, nli), strict=True))
         for a, b in combinations(passages, 2):
             product = max(found[a.id][0] * found[b.id][1], found[a.id][1] * found[b.id][0])
             score = material.calibration.stance_score(product)
-            asked = nli if score >= material.calibration.threshold else None  # only what is reported is quoted
-            one, two = (_clearest(p, question, material.sentences, asked) for p in (a, b))
+            reader = nli if score >= material.calibration.threshold else None  # only what is reported is quoted
+            one, two = (_clearest(p, question, material.sentences, reader) for p in (a, b))
             yield ScoredPair(SentencePair(one, two), score, ("stance",))
 
 

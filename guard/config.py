@@ -22,7 +22,8 @@ class GuardConfig:
     policy: what to do about conflicts.
     detectors: the bundled `DETECTORS`, or names that other packages offer (`detectors.registry`); ``nli`` and
         ``values`` see every candidate pair.
-    threshold: least calibrated score of a conflict, 0..1; None is the shipped working point.
+    threshold: least calibrated score of a conflict of any type, 0..1; None is that of the calibration.
+    calibration: file of ``passageguard calibrate``, fitted on your own labelled rows; None is the shipped one.
     max_pairs: most sentence pairs to score; the least similar beyond it are reported as unverified.
     deadline_s: seconds after which what is left is reported as unverified; None is no limit.
     max_passage_chars: a longer passage is refused.
@@ -34,6 +35,7 @@ class GuardConfig:
     policy: Policy = field(default_factory=Policy)
     detectors: tuple[str, ...] = DETECTORS
     threshold: float | None = None
+    calibration: str | None = None
     max_pairs: int = 20_000
     deadline_s: float | None = None
     max_passage_chars: int = 5_000_000
@@ -69,6 +71,6 @@ class GuardConfig:
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "model": (str, NoneType), "encoder": (str, NoneType), "policy": (Policy,), "detectors": (tuple,),
-    "threshold": (int, float, NoneType), "max_pairs": (int,), "deadline_s": (int, float, NoneType),
-    "max_passage_chars": (int,), "device": (str, NoneType),
+    "threshold": (int, float, NoneType), "calibration": (str, NoneType), "max_pairs": (int,),
+    "deadline_s": (int, float, NoneType), "max_passage_chars": (int,), "device": (str, NoneType),
 }  # fmt: skip

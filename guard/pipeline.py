@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 
-from detectors import calibration, encoder, nli, registry
+from detectors import calibration, encoder, nli, recalibration, registry
 from detectors.candidates import candidate_pairs
 from detectors.comparison import readable
 from detectors.conflict import resolve
@@ -22,6 +23,7 @@ from detectors.errors import ConfigError, InputError
 from detectors.evidence import Passage, ScoredPair, Sentence, SentencePair, Unverified
 from detectors.language import unsupported_script_or_language
 from detectors.protocols import Detector, Material
+from detectors.recalibration import Recalibration
 from detectors.scoring import Progress, score_pairs
 from detectors.segment import segment
 
@@ -58,6 +60,8 @@ class Guard:
         self.config = config or GuardConfig()
         self._given_encoder = encoder
         self._given_scorer = scorer
+        own = self.config.calibration
+        self._given_recalibration = None if own is None else recalibration.load(Path(own))
 
     def check(
         self, passages: Sequence[Passage], question: str | None = None, progress: Progress | None = None
@@ -72,7 +76,7 @@ class Guard:
         sentences, not_read = self._sentences(passages)
         pairs, not_paired = self._candidates(sentences)
         scored, not_scored = self._scores(passages, question, sentences, pairs, progress)
-        conflicts, benign = resolve(scored, self.threshold)
+        conflicts, benign = resolve(scored, self.threshold, self._recalibration.by_type)
         clusters = near_duplicates(passages, conflicts)
         decision = decide(conflicts, passages, clusters, self.config.policy)
         kept, removed, notice = remediate(passages, conflicts, decision, self.config.policy.min_passages)
@@ -92,15 +96,23 @@ class Guard:
 
         Keys are in the order of ``passages``; ``(id, id)`` is for contradictions within one passage.
         """
-        passages = validated(passages, question, self.config)
-        sentences, _ = self._sentences(passages)
-        scored, _ = self._scores(passages, question, sentences, self._candidates(sentences)[0], None)
+        scored, _ = self.scored(passages, question)
         rank = {p.id: i for i, p in enumerate(passages)}
         best = {(p.id, q.id): 0.0 for i, p in enumerate(passages) for q in passages[i:]}
         for found in scored:
             a, b = sorted(found.passage_ids, key=rank.__getitem__)
             best[a, b] = max(best[a, b], found.score)
         return best
+
+    def scored(
+        self, passages: Sequence[Passage], question: str | None = None
+    ) -> tuple[tuple[ScoredPair, ...], tuple[Unverified, ...]]:
+        """Return every scored pair of sentences, below the threshold too, and what was not scored."""
+        passages = validated(passages, question, self.config)
+        sentences, not_read = self._sentences(passages)
+        pairs, not_paired = self._candidates(sentences)
+        scored, not_scored = self._scores(passages, question, sentences, pairs, None)
+        return tuple(scored), (*not_read, *not_paired, *not_scored)
 
     @cached_property
     def _encoder(self) -> Encoder:
@@ -113,18 +125,32 @@ class Guard:
 
     @cached_property
     def _calibration(self) -> calibration.Calibration:
-        shipped = calibration.load()
+        """The shipped calibration; its threshold is the least score that can be reported after recalibration."""
+        least = self._recalibration.shipped_score(self._recalibration.least_threshold)
+        return replace(calibration.load(), threshold=least)
+
+    @cached_property
+    def _recalibration(self) -> Recalibration:
+        """What the configured file, or none, makes of the shipped scores.  A configured threshold is for all types."""
+        if self._given_recalibration is not None:
+            self._given_recalibration.require_fitted_for(self.model_revision)
+        found = self._given_recalibration or Recalibration(calibration.load().threshold)
         threshold = self.config.threshold
-        return shipped if threshold is None else replace(shipped, threshold=threshold)
+        return found if threshold is None else replace(found, threshold=threshold, by_type={})
 
     @cached_property
     def _detectors(self) -> dict[str, Detector]:
         return {name: registry.load(name) for name in self.config.detectors if name not in registry.PAIR_SCORERS}
 
     @property
+    def model_revision(self) -> str | None:
+        """The revision of the NLI model that scores; None where no NLI model does."""
+        return getattr(self.scorer, "revision", None) if "nli" in self.config.detectors else None
+
+    @property
     def threshold(self) -> float:
-        """The least calibrated score of a conflict."""
-        return self._calibration.threshold
+        """The least calibrated score of a conflict whose type has no threshold of its own."""
+        return self._recalibration.threshold
 
     def _sentences(self, passages: Sequence[Passage]) -> tuple[list[Sentence], tuple[Unverified, ...]]:
         """Segment in order of id, so that the order of passages changes nothing."""
@@ -170,7 +196,7 @@ class Guard:
         material = Material(passages, question, sentences, pairs, nli, self._calibration, score)
         for name, detector in self._detectors.items():
             found.extend(_found_by(name, detector, material, settings[-1]))
-        scored = [s for s in found if isinstance(s, ScoredPair)]
+        scored = self._recalibration.applied(s for s in found if isinstance(s, ScoredPair))
         return scored, tuple(s for s in found if isinstance(s, Unverified))
 
 

@@ -10,7 +10,7 @@ import typer
 
 from detectors.errors import PassageGuardError
 
-from . import audit, check, doctor, evaluate
+from . import audit, calibrate, check, doctor, evaluate
 
 app = typer.Typer(
     name="passageguard", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.command("check", epilog=check.EPILOG)(check.check)
 app.command("audit", epilog=audit.EPILOG)(audit.audit)
 app.command("eval")(evaluate.evaluate)
+app.command("calibrate", epilog=calibrate.EPILOG)(calibrate.calibrate)
 app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor)
 
 UsageError: type[Exception] = typer.BadParameter.mro()[2]  # typer exports only this subclass

@@ -65,6 +65,7 @@ def audit(
     ] = None,
     detectors: options.Detectors = None,
     model: options.Model = None,
+    calibration: options.Calibration = None,
     max_pairs: Annotated[
         int,
         typer.Option(
@@ -107,8 +108,9 @@ def audit(
     may_fail = options.fails(fail_on, exit_zero)
     documents, errors = read_all(paths)
     guard = options.make_guard(
-        "report", model=model, threshold=min_score, max_pairs=max_pairs, deadline_s=deadline, detectors=detectors
-    )
+        "report", model=model, calibration=calibration, threshold=min_score, max_pairs=max_pairs, deadline_s=deadline,
+        detectors=detectors,
+    )  # fmt: skip
     passages, warnings = declared.resolved(documents)
     with options.progress_bar() as progress:
         verdict = guard.check(passages, progress=progress)

@@ -31,6 +31,7 @@ def check(
     ] = None,
     detectors: options.Detectors = None,
     model: options.Model = None,
+    calibration: options.Calibration = None,
     max_pairs: Annotated[
         int,
         typer.Option(
@@ -77,8 +78,9 @@ def check(
             "one passage: nothing to compare it with; give two or more, or --self for contradictions in it"
         )
     guard = options.make_guard(
-        action, model=model, threshold=threshold, max_pairs=max_pairs, deadline_s=deadline, detectors=detectors
-    )
+        action, model=model, calibration=calibration, threshold=threshold, max_pairs=max_pairs, deadline_s=deadline,
+        detectors=detectors,
+    )  # fmt: skip
     verdict = guard.check(passages, stored_question if question is None else question)
     with options.report_to(output) as stream:
         if format == "json":

@@ -73,6 +73,9 @@ def evaluate(
     model: str | None = typer.Option(None, help="NLI model: a path or hub name. Default: the bundled one."),
     detectors: str | None = typer.Option(None, help="Comma-separated: nli, values, stance, conditional."),
     threshold: float | None = typer.Option(None, help="Least calibrated score of a conflict, 0..1."),
+    calibration: str | None = typer.Option(
+        None, help="File of passageguard calibrate; its overall threshold counts for all types."
+    ),
 ) -> None:
     """Measure how well contradictions are found, on labelled rows and in your own documents.
 
@@ -117,7 +120,7 @@ def evaluate(
     with progress() as start:
         trial = Trial.of(inject, limit, seed, start) if inject else None
     old = _earlier(compare, examples) if compare else None
-    guard = make_guard("report", model=model, detectors=detectors, threshold=threshold)
+    guard = make_guard("report", model=model, detectors=detectors, threshold=threshold, calibration=calibration)
     settings = Settings(seed, bootstrap, baselines)
     with progress() as start:
         result = measured(guard, examples, settings, start)
@@ -229,6 +232,7 @@ def _run(guard: Guard, settings: Settings) -> dict[str, Any]:
         "model_revision": getattr(guard.scorer, "revision", None),
         "detectors": list(guard.config.detectors),
         "threshold": guard.threshold,
+        "calibration": guard.config.calibration,
         "seed": settings.seed,
         "bootstrap": settings.resamples,
         "hardware": {"cpu_count": os.cpu_count(), "machine": platform.machine()},

@@ -27,6 +27,10 @@ Detectors = Annotated[
     str | None,
     typer.Option(help="Comma-separated: nli, values, stance, conditional. Default: all.", rich_help_panel=DETECTION),
 ]
+Calibration = Annotated[
+    str | None,
+    typer.Option(help="File of passageguard calibrate. Default: the shipped one.", rich_help_panel=DETECTION),
+]
 Deadline = Annotated[
     float | None,
     typer.Option(help="Seconds; what is left then is reported as not checked.", rich_help_panel=DETECTION),
