@@ -42,9 +42,8 @@ def generate(
 ) -> list[Generation]:
     """Decode one answer for each pair of prompts, as token ids with the context and without; see `Settings`, `stream`.
 
-    Returns the answers in the order of the requests; no pairs give no answers.
-
-    >>> generate(model, [[5, 3, 8]], [[8]], max_new_tokens=20, eos_token_id=2, alpha_floor=0.3)  # doctest: +SKIP
+    max_new_tokens and eos_token_id must be given.  Returns the answers in the order of the requests, each with its
+    tokens, the end token included, and one step a token of trace; no pairs give no answers.
     """
     chosen = Settings(**settings)
     traces: list[list[Step]] = [[] for _ in context_ids]
@@ -118,9 +117,10 @@ def _decode(
         rows, requests = keep(rows, going), list(compress(requests, going))
         if not requests:
             return
+        c, q = rows.logits.chunk(2)
         made = adjust(
-            rows.logits[: len(requests)],
-            rows.logits[len(requests) :],
+            c,
+            q,
             settings.formula,
             log_base=settings.log_base,
             trust=[request.trust for request in requests],
