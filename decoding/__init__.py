@@ -1,1 +1,44 @@
-"""Next-token distributions with and without context.  Empty so far; imports nothing of the other packages."""
+"""Next-token distributions with and without context: formulas, prompts and a batched loop for any causal model.
+
+Imports nothing of the other packages.  Importing loads no model library; each name is resolved on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .contrast import FORMULAS, Contrast, adjust
+    from .errors import DecodingError
+    from .loop import generate, stream
+    from .prompts import PromptPair, chat_prompts, plain_prompts
+    from .settings import Settings
+    from .trace import Event, Finish, Generation, Step
+
+_HOMES = {
+    "FORMULAS": "contrast",
+    "Contrast": "contrast",
+    "adjust": "contrast",
+    "DecodingError": "errors",
+    "generate": "loop",
+    "stream": "loop",
+    "PromptPair": "prompts",
+    "chat_prompts": "prompts",
+    "plain_prompts": "prompts",
+    "Settings": "settings",
+    "Event": "trace",
+    "Finish": "trace",
+    "Generation": "trace",
+    "Step": "trace",
+}
+__all__ = [
+    "FORMULAS", "Contrast", "DecodingError", "Event", "Finish", "Generation", "PromptPair", "Settings", "Step",
+    "adjust", "chat_prompts", "generate", "plain_prompts", "stream",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'decoding' has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,4 +1,4 @@
-"""What is reported once and under which type; thresholds by type against a plain filter, and that one type's threshold leaves the others alone."""
+"""What is reported, once and under which type; a threshold of one type leaves the others alone."""
 
 import pytest
 from hypothesis import given
