@@ -32,8 +32,8 @@ def resolve(
     texts = {frozenset((s.pair.a.text, s.pair.b.text)) for s in over}
     given = {_spans(s.pair) for s in over if s.given is not None}
     over = [s for s in over if not _inherited(s.pair, texts) and (s.given is not None or _spans(s.pair) not in given)]
-    clashing = {s.passage_ids for s in over if s.detectors != ("stance",)}
-    conflicts = [describe(s) for s in over if s.detectors != ("stance",) or s.passage_ids not in clashing]
+    clashing = {s.passage_ids for s in over if not _by_stance(s)}
+    conflicts = [describe(s) for s in over if not _by_stance(s) or s.passage_ids not in clashing]
     benign = [
         Benign(s.why_not, s.score, s.pair.a.span, s.pair.b.span)
         for s in worth
@@ -54,16 +54,22 @@ def _inherited(pair: SentencePair, texts: set[frozenset[str]]) -> bool:
     )
 
 
+def _by_stance(scored: ScoredPair) -> bool:
+    return scored.detectors[:1] == ("stance",)
+
+
 def describe(scored: ScoredPair) -> Conflict:
     """Type the conflict and say in plain words what clashes."""
     pair = scored.pair
     if scored.given is not None:
         words = f"incompatible given what passage {scored.given.passage_id!r} says"
         finding = Finding(ConflictType.CONDITIONAL, 1.0, words)
-    elif scored.detectors == ("stance",):
+    elif _by_stance(scored):
         finding = Finding(ConflictType.ANSWER, 1.0, "the passages answer the question differently: one yes, one no")
     else:
         finding = _finding(Comparison(pair))
+        if finding.type is ConflictType.STATEMENT and scored.clash is not None:
+            finding = scored.clash
     return Conflict(
         finding.type, scored.score, pair.a.span, pair.b.span, finding.explanation, scored.detectors, scored.given
     )

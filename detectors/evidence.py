@@ -104,7 +104,8 @@ class ScoredPair:
 
     ``score`` is the calibrated probability, 0..1, that both cannot be true.  ``suspicion`` is what it would be
     without the benign shape ``why_not`` that speaks loudest against a conflict (``score`` itself without one).
-    ``detectors`` names those that fired; ``given`` is the third span of a conditional conflict.
+    ``detectors`` names those that fired; ``given`` is the third span of a conditional conflict; ``clash`` is what a
+    detector says clashes, for where the rules see nothing in particular.
     """
 
     pair: SentencePair
@@ -113,6 +114,7 @@ class ScoredPair:
     why_not: WhyNot | None = None
     suspicion: float = 0.0
     given: Span | None = None
+    clash: Finding | None = None
 
     @property
     def passage_ids(self) -> tuple[str, str]:

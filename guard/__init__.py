@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from detectors.errors import ConfigError, InputError, ModelError, PassageGuardError
     from detectors.evidence import Benign, Conflict, ConflictType, Passage, Span, Unverified, WhyNot
+    from detectors.verifier import VerifierConfig
 
     from .config import GuardConfig
     from .pipeline import Guard
@@ -35,6 +36,7 @@ _HOMES = {
     "Span": "detectors.evidence",
     "Unverified": "detectors.evidence",
     "WhyNot": "detectors.evidence",
+    "VerifierConfig": "detectors.verifier",
     "ConfigError": "detectors.errors",
     "InputError": "detectors.errors",
     "ModelError": "detectors.errors",
@@ -44,7 +46,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Action", "Benign", "ConfigError", "Conflict", "ConflictType", "Guard", "GuardConfig", "InputError", "ModelError",
     "Passage", "PassageGuardError", "Policy", "RepairedPassage", "Span", "Status", "TrustRules", "Unverified",
-    "Verdict", "WhyNot",
+    "Verdict", "VerifierConfig", "WhyNot",
 ]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from types import NoneType
 
 from detectors import registry
 from detectors.errors import ConfigError
+from detectors.verifier import VerifierConfig
 
 from .policy import Policy
 
@@ -28,6 +29,7 @@ class GuardConfig:
     deadline_s: seconds after which what is left is reported as unverified; None is no limit.
     max_passage_chars: a longer passage is refused.
     device: ``cpu``, ``cuda``, …; None chooses.
+    verifier: an endpoint that is asked about the pairs that matter (`detectors.verifier`); None sends nothing anywhere.
     """
 
     model: str | None = None
@@ -40,6 +42,7 @@ class GuardConfig:
     deadline_s: float | None = None
     max_passage_chars: int = 5_000_000
     device: str | None = None
+    verifier: VerifierConfig | None = None
 
     def __post_init__(self) -> None:
         self._require_types()
@@ -73,4 +76,5 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "model": (str, NoneType), "encoder": (str, NoneType), "policy": (Policy,), "detectors": (tuple,),
     "threshold": (int, float, NoneType), "calibration": (str, NoneType), "max_pairs": (int,),
     "deadline_s": (int, float, NoneType), "max_passage_chars": (int,), "device": (str, NoneType),
+    "verifier": (VerifierConfig, NoneType),
 }  # fmt: skip

@@ -26,6 +26,7 @@ from detectors.protocols import Detector, Material
 from detectors.recalibration import Recalibration
 from detectors.scoring import Progress, score_pairs
 from detectors.segment import segment
+from detectors.verifier import Verifier
 
 from .config import GuardConfig
 from .policy import decide
@@ -62,6 +63,7 @@ class Guard:
         self._given_scorer = scorer
         own = self.config.calibration
         self._given_recalibration = None if own is None else recalibration.load(Path(own))
+        self._verifier = Verifier(self.config.verifier) if self.config.verifier else None
 
     def check(
         self, passages: Sequence[Passage], question: str | None = None, progress: Progress | None = None
@@ -185,9 +187,10 @@ class Guard:
         pairs: Sequence[SentencePair],
         progress: Progress | None,
     ) -> tuple[list[ScoredPair], tuple[Unverified, ...]]:
-        """Score the pairs, then let the other detectors look; a detector that fails is named as unverified."""
+        """Score the pairs, let the other detectors look, then the verifier; one that fails is named as unverified."""
         nli = self.scorer if "nli" in self.config.detectors else None
-        settings = (nli, "values" in self.config.detectors, self._calibration, deadline(self.config.deadline_s))
+        left_s = deadline(self.config.deadline_s)
+        settings = (nli, "values" in self.config.detectors, self._calibration, lambda: left_s() < 0)
 
         def score(more: Sequence[SentencePair]) -> Iterator[ScoredPair | Unverified]:
             return score_pairs(more, *settings)
@@ -197,7 +200,11 @@ class Guard:
         for name, detector in self._detectors.items():
             found.extend(_found_by(name, detector, material, settings[-1]))
         scored = self._recalibration.applied(s for s in found if isinstance(s, ScoredPair))
-        return scored, tuple(s for s in found if isinstance(s, Unverified))
+        unverified = tuple(s for s in found if isinstance(s, Unverified))
+        if self._verifier is None:
+            return scored, unverified
+        scored, not_verified = self._verifier.verify(scored, question, left_s())
+        return scored, (*unverified, *not_verified)
 
 
 def _found_by(
@@ -211,10 +218,10 @@ def _found_by(
         return [Unverified(name, f"failed: {type(error).__name__}: {error}")]
 
 
-def deadline(seconds: float | None) -> Callable[[], bool]:
-    """Return a function that says whether ``seconds`` have passed since now; None never pass."""
+def deadline(seconds: float | None) -> Callable[[], float]:
+    """Return a function that says how many of ``seconds`` are left from now; None never run out."""
     end = math.inf if seconds is None else time.monotonic() + seconds
-    return lambda: time.monotonic() > end
+    return lambda: end - time.monotonic()
 
 
 def validated(passages: Sequence[Passage], question: str | None, config: GuardConfig) -> tuple[Passage, ...]:

@@ -74,6 +74,9 @@ def audit(
         ),
     ] = 200_000,
     deadline: options.Deadline = None,
+    verify_url: options.VerifyUrl = None,
+    verify_model: options.VerifyModel = None,
+    verify_key_env: options.VerifyKeyEnv = None,
     benign: options.ShowBenign = False,
     format: options.Format = "text",
     output: options.Output = None,
@@ -107,9 +110,10 @@ def audit(
     options.require_output(format, output)
     may_fail = options.fails(fail_on, exit_zero)
     documents, errors = read_all(paths)
+    verifier = options.verifier(verify_url, verify_model, verify_key_env, max_calls=200, deadline_s=300)
     guard = options.make_guard(
         "report", model=model, calibration=calibration, threshold=min_score, max_pairs=max_pairs, deadline_s=deadline,
-        detectors=detectors,
+        detectors=detectors, verifier=verifier,
     )  # fmt: skip
     passages, warnings = declared.resolved(documents)
     with options.progress_bar() as progress:

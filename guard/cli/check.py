@@ -40,6 +40,9 @@ def check(
         ),
     ] = 20_000,
     deadline: options.Deadline = None,
+    verify_url: options.VerifyUrl = None,
+    verify_model: options.VerifyModel = None,
+    verify_key_env: options.VerifyKeyEnv = None,
     benign: options.ShowBenign = False,
     format: options.Format = "text",
     output: options.Output = None,
@@ -77,9 +80,10 @@ def check(
         raise InputError(
             "one passage: nothing to compare it with; give two or more, or --self for contradictions in it"
         )
+    verifier = options.verifier(verify_url, verify_model, verify_key_env)
     guard = options.make_guard(
         action, model=model, calibration=calibration, threshold=threshold, max_pairs=max_pairs, deadline_s=deadline,
-        detectors=detectors,
+        detectors=detectors, verifier=verifier,
     )  # fmt: skip
     verdict = guard.check(passages, stored_question if question is None else question)
     with options.report_to(output) as stream:

@@ -14,9 +14,9 @@ import typer
 from detectors.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from guard import Guard
+    from guard import Guard, VerifierConfig
 
-DETECTION, OUTPUT = "Detection", "Output"
+DETECTION, VERIFIER, OUTPUT = "Detection", "Verifier (off unless given)", "Output"
 FORMATS, FAIL_ON = ("text", "json"), ("never", "any")
 
 Model = Annotated[
@@ -34,6 +34,17 @@ Calibration = Annotated[
 Deadline = Annotated[
     float | None,
     typer.Option(help="Seconds; what is left then is reported as not checked.", rich_help_panel=DETECTION),
+]
+VerifyUrl = Annotated[
+    str | None,
+    typer.Option(
+        help="OpenAI-compatible endpoint that is sent the sentence pairs that matter: http://localhost:8000/v1.",
+        rich_help_panel=VERIFIER,
+    ),
+]
+VerifyModel = Annotated[str | None, typer.Option(help="The model to ask for there.", rich_help_panel=VERIFIER)]
+VerifyKeyEnv = Annotated[
+    str | None, typer.Option(help="Environment variable that holds the key.", rich_help_panel=VERIFIER)
 ]
 Format = Annotated[str, typer.Option(help="text or json.", rich_help_panel=OUTPUT)]
 Output = Annotated[
@@ -62,6 +73,19 @@ def make_guard(action: str = "annotate", **settings: Any) -> Guard:
     config = GuardConfig(policy=Policy(action=Action(action)), **settings)
     _quiet_libraries()
     return Guard(config)
+
+
+def verifier(
+    url: str | None, model: str | None, key_env: str | None, max_calls: int = 20, deadline_s: float = 10.0
+) -> VerifierConfig | None:
+    """Return the verifier's configuration, or None where none is asked for.  Raises `ConfigError`."""
+    from guard import VerifierConfig
+
+    if url is None and model is None and key_env is None:
+        return None
+    if url is None or model is None:
+        raise ConfigError("--verify-url and --verify-model belong together; give both")
+    return VerifierConfig(url, model, key_env, max_calls, deadline_s)
 
 
 def fails(fail_on: str | None, exit_zero: bool) -> bool:

@@ -51,7 +51,8 @@ COMPOUND_NOUNS = frozenset(
 NOT_NOUNS = (
     en.PREPOSITIONS | en.SUBORDINATORS | en.AUXILIARIES | en.UNSURE | en.DETERMINERS | en.PRONOUNS
 ) | frozenset("more less other others separate million billion main further additional s per".split())
-NOT_NUMBERS = ("date", "version", "interval")  # kinds that are edited elsewhere or not at all
+# Kinds that are edited elsewhere or not at all.
+NOT_NUMBERS = ("date", "version", "interval", "time", "weekday", "ordinal", "score", "rating")
 MEASURES = ("duration", "length", "mass", "volume")
 FACTORS = (0.4, 0.5, 0.6, 0.7, 1.4, 1.5, 1.6, 1.8, 2.2)
 TENS = (20, 30, 40, 50, 60, 70, 80, 90)
@@ -73,17 +74,20 @@ def is_steady(text: str, q: Quantity, match: re.Match[str]) -> bool:
     """Whether the quantity is a value of its own: no name, ordinal, score, fraction, formula or part of a list."""
     before, after = text[: q.start], text[q.end :]
     after_number = text[q.start + match.end("high" if match["high"] else "low") :]
-    if q.kind in NOT_NUMBERS or (match["join"] or "").strip() == "and":
+    kind, word = q.kind.partition(" per ")[0], match["low"].lower()
+    if kind.split()[0] in NOT_NUMBERS or (match["join"] or "").strip() == "and":
+        return False
+    if word.isalpha() and word not in SPELLED:
         return False
     if _is_name_or_one(match["low"], before) or _is_part_before(before) or _is_part_after(after, after_number):
         return False
     if _is_scoped(before, match["low"]) or _is_converted_beside(text, q):
         return False
-    if q.kind == "count":
+    if kind.startswith("count"):
         return _counts(match["low"], bool(match["rest"].strip()), after_number)
-    if q.kind == "duration" and re.match(r"\s?-?second\b", after_number):
+    if kind == "duration" and re.match(r"\s?-?second\b", after_number):
         return False
-    return not (q.kind in MEASURES and re.search(r"\b[A-Z]\w*$", q.text))
+    return not (kind in MEASURES and re.search(r"\b[A-Z]\w*$", q.text))
 
 
 def _is_name_or_one(written: str, before: str) -> bool:
