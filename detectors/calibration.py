@@ -18,14 +18,11 @@ import numpy.typing as npt
 
 from .comparison import Comparison
 from .evidence import WhyNot
-from .nli import CONTRADICTION, ENTAILMENT, Scores
+from .nli import CONTRADICTION, Scores
 from .scope import shapes
 
 SHIPPED = Path(__file__).parent / "models" / "calibration.json"
-EVIDENCE = (
-    "nli_logit_mean", "nli_logit_min", "entailment_max", "similarity", "overlap", "containment", "value",
-    "same_values", "negation", "antonym", "aligned_antonym", "replaced_name", "names_differ", "numbers_differ",
-)  # fmt: skip
+EVIDENCE = ("nli_logit_mean", "containment", "value", "antonym", "aligned_antonym", "replaced_name")
 FEATURES = (*EVIDENCE, *(shape.value for shape in WhyNot))
 SHAPES = tuple(WhyNot)
 
@@ -74,22 +71,13 @@ def features(compared: Sequence[Comparison], forward: Scores, backward: Scores) 
     rows = np.zeros((len(compared), len(FEATURES)))
     for row, (c, one, two) in enumerate(zip(compared, forward, backward, strict=True)):
         present = shapes(c)
-        logits = [logit(float(s[CONTRADICTION])) for s in (one, two)]
         rows[row] = (
-            sum(logits) / 2,
-            min(logits),
-            max(one[ENTAILMENT], two[ENTAILMENT]),
-            c.pair.similarity,
-            c.overlap,
+            (logit(float(one[CONTRADICTION])) + logit(float(two[CONTRADICTION]))) / 2,
             c.containment,
             c.value.strength if c.value else 0.0,
-            c.same_values,
-            c.negation_differs,
             c.opposite is not None,
             c.aligned_opposite * c.containment,
             (c.replaced_name is not None) * c.containment,
-            c.names_differ,
-            c.numbers_differ,
             *(shape in present for shape in SHAPES),
         )
     return rows

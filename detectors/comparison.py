@@ -11,7 +11,7 @@ from functools import cached_property
 
 from . import values
 from .evidence import Finding, Sentence, SentencePair
-from .words import WORD, content_words, is_negated, names, opposite_words
+from .words import STOP_WORDS, WORD, content_words, is_negated, opposite_words
 
 MARKUP = re.compile(r"[*_`|]{1,3}|^\s*(?:[-+•]|\d+[.)])\s+")
 MAX_REPLACED = 6  # words; a longer run is another statement, not another value in one slot
@@ -74,12 +74,6 @@ class Comparison:
         return tuple((y, x) if swapped else (x, y) for x, y in runs)
 
     @cached_property
-    def overlap(self) -> float:
-        """Shared content words as a share of all of them, 0..1."""
-        one, two = content_words(self.a), content_words(self.b)
-        return len(one & two) / max(1, len(one | two))
-
-    @cached_property
     def containment(self) -> float:
         """Shared content words as a share of the shorter side's, 0..1."""
         one, two = content_words(self.a), content_words(self.b)
@@ -108,26 +102,10 @@ class Comparison:
         """Two names in the same place, or None."""
         return next(((x, y) for x, y in self.replaced if _is_name(x) and _is_name(y)), None)
 
-    @cached_property
-    def names_differ(self) -> bool:
-        """Whether each side holds a name that the other lacks."""
-        one, two = names(self.a), names(self.b)
-        return bool(one - two and two - one)
-
-    @cached_property
-    def numbers_differ(self) -> bool:
-        """Whether each side holds a number that the other lacks."""
-        one, two = _numbers(self.a), _numbers(self.b)
-        return bool(one - two and two - one)
-
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(w.lower() for w in WORD.findall(text))
 
 
 def _is_name(words: str) -> bool:
-    return any(w[0].isupper() for w in words.split())
-
-
-def _numbers(text: str) -> frozenset[str]:
-    return frozenset(w for w in WORD.findall(text) if w[0].isdigit())
+    return any(w[0].isupper() and w.lower() not in STOP_WORDS for w in words.split())

@@ -60,6 +60,7 @@ SHAPES = {
     WhyNot.SCOPE: "they speak of another group, place or period",
     WhyNot.PARTIAL: "a part against the whole",
     WhyNot.DIFFERENT_SUBJECTS: "they speak of different things",
+    WhyNot.OTHER_TOPIC: "each passage goes on about another thing than the other",
     WhyNot.NAME_ONLY: "two different things of the same name",
     WhyNot.TABLE_ROWS: "two rows of one table",
     WhyNot.HYPOTHETICAL: "one is a condition that is not said to hold",

@@ -26,10 +26,12 @@ CONTRASTS = tuple(
     employees/contractors internal/external minimum/maximum planned/completed planned/delivered
     inpatient/outpatient""".split()
 )
-LIST_VERB = re.compile(r"\b(?:supports?|offers?|speaks?|sells?)\b", re.I)
+LIST_VERB = r"\b(?:supports?|offers?|speaks?|sells?|includes?|contains?)\s+(?:\w+\s+){0,2}"
 NAMED_SCOPE = re.compile(
     r"\b(?:[Ii]n|[Ff]or|[Aa]t|[Ww]ithin|[Ii]nside|[Oo]n)\s+(?:(?:the|all|its|our|\w+s in)\s+)*([A-Z][\w\-]+)"
 )
+CLAUSE = re.compile(r"[.;!?]\s")
+EARLY = 30  # characters before which a scope belongs to the subject
 MONTH_OR_DAY = frozenset(MONTHS) | frozenset(
     "monday tuesday wednesday thursday friday saturday sunday q1 q2 q3 q4".split()
 )
@@ -41,24 +43,22 @@ NUMBERED = re.compile(
 REGION = re.compile(r"\b(?:north|south|east|west)(?:ern)?\b|\bcentral\b|\bEurope\b|\bAsia\b|\bAfrica\b")
 EXCEPTION = re.compile(r"\b(?:except(?: for)?|apart from|other than|with the exception of|unless)\s+(.*)", re.I)
 CAPITALISED = re.compile(r"\b[A-Z][\w\-]*")
-MAX_SLOT = 0.6  # share of common content words from which two names stand in one slot: "in Paris", "in Rome"
 YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
 _ONE_SIDED = {
     WhyNot.HYPOTHETICAL: (
-        r"^\W*if\b|\bin case of\b|\bin the event\b|\bwere to\b|\bwould (?:have|no longer|take)\b|\bsuppose\b"
-        r"|\bassuming\b|^\W*had \w+"
+        r"^\W*(?:if|suppose|assuming|in case of|in the event|had \w+)\b|\bwere to\b|\bwould (?:have|no longer)\b"
     ),
     WhyNot.REPORTED: (
-        r"\b(?:claim|allege|argue|suspect|complain|contend|accuse|insist)(?:s|d|ed)?\b|\bden(?:y|ies|ied)\b"
-        r"|\brumou?r(?:s|ed)?\b|\ballegedly\b|\breportedly\b"
+        r"^.{0,60}?\b(?:claim|allege|argue|suspect|complain|contend|accuse|insist)(?:s|d|ed)?\b|^.{0,60}?\bden(?:y|ies|ied)\b"
+        r"|^.{0,60}?\brumou?r(?:s|ed)?\b|\ballegedly\b|\breportedly\b"
     ),
     WhyNot.OPINION: (
-        r"\b(?:I|we) (?:\w+ )?(?:believe|think|prefer|love|hate|like)\b"
+        r"^.{0,30}?\b(?:I|we) (?:\w+ )?(?:believe|think|prefer|love|hate|like)\b"
         r"|\b(?:in my opinion|honestly|personally|imo|imho|tbh|in my view|for my money)\b"
     ),
     WhyNot.TEMPORAL: (
-        r"\b(?:planned|scheduled|intended|expected|hoped) (?:for|to)\b|\bplans? to\b|\bused to\b|\bdraft\b"
-        r"|\bwas to be\b|\buntil (?:1[5-9]|20)\d\d\b"
+        r"\b(?:is|are|was|were) (?:planned|scheduled|due|intended|expected) (?:for|to)\b|\bplans? to\b|\bused to\b"
+        r"|^.{0,20}?\bdraft\b|\bwas to be\b|\buntil (?:1[5-9]|20)\d\d\b"
     ),
 }
 PARTIAL = re.compile(
@@ -77,7 +77,7 @@ def _shapes(c: Comparison) -> Iterator[WhyNot]:
     a, b = c.a, c.b
     if c.pair.a.kind == c.pair.b.kind == "row" and c.pair.a.passage_id == c.pair.b.passage_id:
         yield WhyNot.TABLE_ROWS
-    if c.same_values and _only_values_differ(c):
+    if c.same_values and (_only_values_differ(c) or _converted(c)):
         yield WhyNot.RESTATEMENT
     if _contrast(a, b) or _years_scope(a, b) or _named_scopes_differ(c):
         yield WhyNot.SCOPE
@@ -96,7 +96,7 @@ def _shapes(c: Comparison) -> Iterator[WhyNot]:
         yield WhyNot.REFINEMENT
     if _names_exception(a, b) or _names_exception(b, a):
         yield WhyNot.EXCEPTION
-    if LIST_VERB.search(a) and LIST_VERB.search(b) and c.value is None and any(x and y for x, y in c.replaced):
+    if _lists_another(c):
         yield WhyNot.LIST_VALUED
 
 
@@ -105,6 +105,26 @@ def _only_values_differ(c: Comparison) -> bool:
     if c.negation_differs or c.opposite:
         return False
     return content_words(values.without_quantities(c.a)) == content_words(values.without_quantities(c.b))
+
+
+def _converted(c: Comparison) -> bool:
+    """Whether one amount stands in two units, and its other form in neither side: "5 km", "3.1 miles"."""
+    one, two = ([q for q in extract(t) if q.unit] for t in (c.a, c.b))
+    return (
+        not c.negation_differs
+        and any(x.unit != y.unit and values.same_kind(x, y) and values.compatible(x, y) for x in one for y in two)
+        and not {(q.kind, q.unit) for q in one} & {(q.kind, q.unit) for q in two}
+    )
+
+
+def _lists_another(c: Comparison) -> bool:
+    """Whether the same list verb has another member after it: "supports French", "supports German"."""
+    if c.value is not None or c.negation_differs or c.opposite is not None:
+        return False
+    return any(
+        re.search(LIST_VERB + re.escape(x), c.a, re.I) and re.search(LIST_VERB + re.escape(y), c.b, re.I)
+        for x, y in c.replaced
+    )
 
 
 def _contrast(a: str, b: str) -> bool:
@@ -116,25 +136,27 @@ def _contrast(a: str, b: str) -> bool:
 def _years_scope(a: str, b: str) -> bool:
     """Whether different years scope otherwise different values: "In 2023 … 3,100" against "In 2024 … 3,900"."""
     left, right = set(YEAR.findall(a)), set(YEAR.findall(b))
-    others = [[q for q in extract(t) if q.kind != "date"] for t in (a, b)]
-    return bool(left and right and not left & right and others[0] and others[1])
+    if not left or not right or left & right:
+        return False
+    one, two = ([q for q in extract(t) if q.kind != "date"] for t in (a, b))
+    alike = [(x, y) for x in one for y in two if values.same_kind(x, y)]
+    return bool(alike) and not any(values.compatible(x, y) for x, y in alike)
 
 
 def _named_scopes_differ(c: Comparison) -> bool:
-    """Whether a place or group that the other side does not name scopes a value ("19% in Germany") or a statement.
+    """Whether the statements are about two places or groups: "Employees in Germany", "In the Netherlands, …".
 
-    Without values, both sides must name one, and say more differently than that name, which may be the very slot.
+    The name stands early, where it limits the subject.  Where nothing else differs it may be the clash itself.
     """
-    one, two = c.a.lower(), c.b.lower()
-    left = any(n not in two for n in _named_scope(c.a))
-    right = any(n not in one for n in _named_scope(c.b))
-    if not c.same_values and extract(c.a) and extract(c.b):
-        return left or right
-    return left and right and c.containment < MAX_SLOT
+    one, two = _named_scope(c.a), _named_scope(c.b)
+    if not one - names(c.b) or not two - names(c.a):
+        return False
+    return c.value is not None or content_words(c.a) - one != content_words(c.b) - two
 
 
 def _named_scope(text: str) -> frozenset[str]:
-    return frozenset(n.lower() for n in NAMED_SCOPE.findall(text)) - MONTH_OR_DAY
+    found = (m[1].lower() for part in CLAUSE.split(text) for m in NAMED_SCOPE.finditer(part) if m.start() <= EARLY)
+    return frozenset(found) - MONTH_OR_DAY
 
 
 def _products_differ(a: str, b: str) -> bool:
@@ -166,7 +188,7 @@ def _topics_differ(c: Comparison) -> bool:
 def _names_exception(rule: str, other: str) -> bool:
     """Whether the rule's exception is what the other sentence is about."""
     match = EXCEPTION.search(rule)
-    named = content_words(match[1]) if match else frozenset()
+    named = content_words(match[1]) if match and not EXCEPTION.search(other) else frozenset()
     return bool(named) and len(named & content_words(other)) >= 0.5 * len(named)
 
 

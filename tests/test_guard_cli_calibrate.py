@@ -207,7 +207,7 @@ class Answers(FakeNLI):
 def test_an_answer_that_only_the_new_score_reports_is_quoted_where_it_is_given(tmp_path):
     path = stored(tmp_path / "c.json", bias=2.0, threshold=0.8)
     own = Guard(GuardConfig(calibration=path, detectors=("nli", "stance")), encoder=Alike(), scorer=Answers())
-    passages = [Passage("y", "Here is a pear. It floats."), Passage("n", "Look at the fruit. It sinks.")]
+    passages = [Passage("y", "Here is a pear. It floats."), Passage("n", "Look at the pear. It sinks.")]
     assert Guard(own.config, encoder=Alike(), scorer=Answers()).scores(passages)["y", "n"] < 0.8
     conflicts = own.check(passages, "Does a pear float?").conflicts
     (answer,) = [c for c in conflicts if c.type is ConflictType.ANSWER]
