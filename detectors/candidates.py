@@ -21,7 +21,7 @@ from .words import content_words
 NEIGHBOURS = 8
 MIN_SIMILARITY = 0.45
 MIN_SHARED_WORDS = 2  # what two sentences about one thing share at least, unless one of them is very short
-MIN_SHARED_SHARE = 0.2  # of the shorter sentence's content words
+MIN_SHARED_SHARE = 0.25  # of the shorter sentence's content words
 MIN_RARE_SHARE = 0.34  # the same for rare words alone
 RARE = 12  # a word in more sentences than this does not point at a subject
 HNSW_FROM = 50_000  # below this an exact search is faster than building a graph

@@ -12,9 +12,9 @@ without data, and may only speak against a conflict.
 
 The threshold is the lowest at which, averaged over groups (source and type, our own hard rows left out), no more
 than ``--false-alarms`` of the consistent bags fire and precision, classes weighed equally, reaches ``--precision``.
-The line of the stances is fitted on our own sets alone, which no model ever saw.  All figures that are printed come
-from cross-fitting: over five folds of groups of sets, and, harder, over sources, each scored by weights that never
-saw that source.
+The slope of the stances is fitted on all sets with a yes/no question, their bias on our own, which no model ever saw.
+All figures that are printed come from cross-fitting: over five folds of groups of sets, and, harder, over sources,
+each scored by weights that never saw that source.
 """
 
 from __future__ import annotations
@@ -294,21 +294,20 @@ def main() -> None:
         own = found.source == name
         if len(set(found.y[own])) == 2:
             print(f"  never seen in the fit: {name:15s} AUROC {roc_auc_score(found.y[own], unseen[own]):.3f}")
-    x, y, w = stance_rows([r for r in asked if r["source"].startswith("written")], scorer)
+    x, y, w = stance_rows(asked, scorer)
     stance = LogisticRegression(C=10).fit(x[:, None], y, w)
-    sums = x * stance.coef_[0, 0] + stance.intercept_[0]
-    # Shifted, so that the threshold is reached where only a few pairs of agreeing passages would be reported.
-    shift = logit(threshold) - float(np.quantile(sums[~y], 1 - ANSWER_ALARMS))
-    print(f"stance: {len(y)} pairs of passages, AUROC {roc_auc_score(y, x, sample_weight=w):.3f}")
+    # Shifted, so that the threshold is reached where only a few agreeing passages of our own would be reported.
+    own, agreed, _ = stance_rows([r for r in asked if r["source"].startswith("written")], scorer)
+    slope = float(stance.coef_[0, 0])
+    reached = float(np.quantile(own[~agreed], 1 - ANSWER_ALARMS)) * slope
+    print(f"stance: {len(y)} pairs of passages, AUROC {roc_auc_score(y, x, sample_weight=w):.3f}, "
+          f"our own {roc_auc_score(agreed, own):.3f}")  # fmt: skip
     coefficient, bias = fit(found, np.ones(len(found.y), dtype=bool))
     stored = {
         "bias": round(bias, 4),
         "threshold": round(threshold, 2),
         "weights": {name: round(float(c), 4) for name, c in zip(FEATURES, coefficient, strict=True)},
-        "stance": {
-            "slope": round(float(stance.coef_[0, 0]), 4),
-            "bias": round(float(stance.intercept_[0]) + shift, 4),
-        },
+        "stance": {"slope": round(slope, 4), "bias": round(logit(threshold) - reached, 4)},
     }
     args.out.write_text(json.dumps(stored, indent=2) + "\n")
     print(args.out.read_text())
