@@ -8,14 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langchain.agents.middleware import AgentMiddleware
 from langchain_core.documents import Document
 from langchain_core.messages import ToolMessage
 from langchain_core.tools.retriever import RetrieverInput
-from langgraph.prebuilt.tool_node import ToolCallRequest
-from langgraph.types import Command
 
 from guard.pipeline import Guard
 from guard.verdict import Verdict
@@ -23,7 +21,11 @@ from guard.verdict import Verdict
 from .documents import format_documents
 from .guarded import Guarded, Outcome
 
-Result: TypeAlias = ToolMessage | Command[Any]
+if TYPE_CHECKING:
+    from langgraph.prebuilt.tool_node import ToolCallRequest
+    from langgraph.types import Command
+
+Result: TypeAlias = "ToolMessage | Command[Any]"
 
 
 class PassageGuardMiddleware(AgentMiddleware):

@@ -14,6 +14,7 @@ from typing import Any, Self
 from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever, RetrieverLike
+from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.base import RunnableBindingBase
 from pydantic import Field, model_validator
 
@@ -126,8 +127,10 @@ def _fetch(
     try:
         return source.invoke(query, {"callbacks": run.get_child()}, **arguments)
     except NotImplementedError as error:
-        name = source.get_name()
-        raise ConfigError(f"the retriever {name} has no synchronous form; await ainvoke ({error})") from error
+        raise ConfigError(
+            f"the retriever {source.get_name()} raised NotImplementedError ({error}) when it was called synchronously; "
+            "if it is only asynchronous, await ainvoke"
+        ) from error
 
 
 async def _afetch(
@@ -135,7 +138,8 @@ async def _afetch(
 ) -> list[Document]:
     """Await the source; one without an asynchronous form of its own runs in a thread, where it can take arguments."""
     if arguments and _is_only_synchronous(source):
-        return await asyncio.to_thread(_fetch, source, query, run.get_sync(), arguments)
+        config: RunnableConfig = {"callbacks": run.get_sync().get_child()}
+        return await asyncio.to_thread(source.invoke, query, config, **arguments)
     return await source.ainvoke(query, {"callbacks": run.get_child()}, **arguments)
 
 
