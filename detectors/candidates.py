@@ -22,6 +22,7 @@ NEIGHBOURS = 8
 MIN_SIMILARITY = 0.45
 MIN_SHARED_WORDS = 2  # what two sentences about one thing share at least, unless one of them is very short
 MIN_SHARED_SHARE = 0.25  # of the shorter sentence's content words
+MIN_SHARED_WITHIN = 0.3  # the same inside one passage, where most sentences share a subject
 MIN_RARE_SHARE = 0.34  # the same for rare words alone
 RARE = 12  # a word in more sentences than this does not point at a subject
 HNSW_FROM = 50_000  # below this an exact search is faster than building a graph
@@ -68,7 +69,9 @@ def candidate_pairs(
             text = sentences[usable[column]].text
             if text != sentences[usable[row]].text:
                 texts.add(text)
-            if share_a_subject(words[usable[row]], words[usable[column]]):
+            one, two = usable[row], usable[column]
+            within = sentences[one].passage_id == sentences[two].passage_id
+            if share_a_subject(words[one], words[two], MIN_SHARED_WITHIN if within else MIN_SHARED_SHARE):
                 found.add((min(row, int(column)), max(row, int(column))))
     found.update(_sharing_rare_words([words[i] for i in usable], k))
     pairs = [
@@ -79,10 +82,10 @@ def candidate_pairs(
     return sorted(pairs, key=lambda p: (-p.similarity, _position(p.a), _position(p.b)))
 
 
-def share_a_subject(a: frozenset[str], b: frozenset[str]) -> bool:
-    """Whether two sets of content words have enough in common to be about one thing."""
+def share_a_subject(a: frozenset[str], b: frozenset[str], least: float = MIN_SHARED_SHARE) -> bool:
+    """Whether two sets of content words have enough in common, ``least`` of the shorter, to be about one thing."""
     shared, shorter = len(a & b), max(1, min(len(a), len(b)))
-    return (shared >= MIN_SHARED_WORDS or 2 * shared >= shorter) and shared / shorter >= MIN_SHARED_SHARE
+    return (shared >= MIN_SHARED_WORDS or 2 * shared >= shorter) and shared / shorter >= least
 
 
 def _sharing_rare_words(words: Sequence[frozenset[str]], k: int) -> set[tuple[int, int]]:
