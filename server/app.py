@@ -52,7 +52,7 @@ def create_app(
         checker.close()
         await upstream.close()
 
-    app = FastAPI(title="PassageGuard", lifespan=lifespan, docs_url=None, redoc_url=None, strict_content_type=False)
+    app = FastAPI(title="PassageGuard", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_exception_handler(errors.Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _refused)
     app.add_exception_handler(HTTPException, _refused)

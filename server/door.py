@@ -148,10 +148,10 @@ class Door:
 class JsonLines(logging.Formatter):
     """One JSON object a line: time, level, event, and the facts given with ``extra``."""
 
-    _KNOWN = frozenset(vars(logging.makeLogRecord({})))
+    _NOT_FACTS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "taskName", "color_message"}
 
     def format(self, record: logging.LogRecord) -> str:
-        facts = {k: v for k, v in vars(record).items() if k not in self._KNOWN and k not in ("message", "taskName")}
+        facts = {k: v for k, v in vars(record).items() if k not in self._NOT_FACTS}
         when = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
         line = {"time": when, "level": record.levelname.lower(), "event": record.getMessage(), **facts}
         if record.exc_info:

@@ -63,7 +63,9 @@ def from_validation(error: RequestValidationError) -> Refusal:
     if first["type"] == "json_invalid":
         return Refusal(400, "invalid_json", f"the body is not JSON: {first['ctx']['error']}")
     param = field_name(first["loc"][1:])
-    return Refusal(400, "invalid_value", f"{param or 'the body'}: {first['msg']}", param=param or None)
+    if not param:
+        return Refusal(400, "invalid_value", "send a JSON object, with Content-Type: application/json")
+    return Refusal(400, "invalid_value", f"{param}: {first['msg']}", param=param)
 
 
 def from_http(error: HTTPException) -> Refusal:

@@ -251,6 +251,20 @@ def test_hop_by_hop_headers_stay_on_their_hop(serve, upstream):
     assert response.headers["x-kept"] == "1"
 
 
+@pytest.mark.parametrize(("method", "status"), [("HEAD", "200 OK"), ("GET", "204 No Content"), ("GET", "304 Nothing")])
+def test_answers_without_a_body_pass(serve, upstream, method, status):
+    async def script(reader, writer):
+        length = "Content-Length: 9\r\n" if method == "HEAD" else ""
+        writer.write(f"HTTP/1.1 {status}\r\nETag: x\r\n{length}\r\n".encode())
+
+    upstream.script = script
+    client = serve()
+    for _ in range(2):
+        response = client.request(method, "/v1/models")
+        assert response.status_code == int(status[:3]) and response.content == b"" and response.headers["etag"] == "x"
+    assert response.headers.get("content-length") == ("9" if method == "HEAD" else None)
+
+
 def test_nothing_is_added_to_a_request(serve, upstream):
     client = serve()
     connection = http.client.HTTPConnection("127.0.0.1", client.base_url.port)
@@ -609,7 +623,7 @@ def test_on_error_closed_answers_503(serve, upstream, hook):
 def test_what_is_not_a_json_object_is_refused(serve, upstream, body):
     client = serve()
     for path in (CHAT, "/v1/passageguard/check"):
-        response = client.post(path, content=body)
+        response = client.post(path, content=body, headers={"Content-Type": "application/json"})
         error = response.json()["error"]
         assert response.status_code == 400 and error["type"] == "invalid_request_error", path
     assert upstream.received == []
@@ -831,6 +845,12 @@ def test_a_wrong_field_is_named(serve, path, body, param):
     error = response.json()["error"]
     assert response.status_code == 400 and error["type"] == "invalid_request_error" and error["param"] == param
     assert param in error["message"]
+
+
+def test_a_body_that_is_not_said_to_be_json_is_told_so(serve):
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    response = serve(upstream=None).post("/v1/passageguard/check", content=b'{"passages": ["a"]}', headers=headers)
+    assert response.status_code == 400 and "Content-Type: application/json" in response.json()["error"]["message"]
 
 
 def test_check_fails_openly(serve):

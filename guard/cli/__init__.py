@@ -48,6 +48,7 @@ def root(
       passageguard doctor                    is everything in place?
       passageguard audit docs/               contradictions in documents
       passageguard check passages.json       one retrieval, as JSON
+      passageguard serve                     the same over HTTP, or as a gateway
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
