@@ -16,7 +16,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from detectors.errors import PassageGuardError
+from detectors.evidence import Passage
 from guard.policy import Policy
 from guard.verdict import Action, Status, Verdict
 
@@ -62,11 +62,14 @@ class Gateway:
         chat = json_object(_unencoded(request, body))
         options = chat_options(chat.get(FIELD) or {})
         policy = options.policy(self._config, FIELD)
-        found = extractors.find(chat, self._config.extractors, self._config.passage_regex)
-        verdict = await self._verdict(found, policy, visit)
-        if verdict is not None and verdict.action is Action.BLOCK:
-            raise _blocked(verdict)
-        sent = self._repaired(chat, found, verdict)
+        try:
+            found = extractors.find(chat, self._config.extractors, self._config.passage_regex)
+            verdict = await self._verdict(found, policy, visit)
+            sent = self._repaired(chat, found, verdict)
+        except Refusal:
+            raise
+        except Exception as error:  # our failure must look neither like "clean" nor like the client's
+            verdict, sent = None, self._unchecked(chat, error, visit)
         if sent is not chat:
             body = _encoded(sent)
         headers = request.headers.raw
@@ -83,31 +86,34 @@ class Gateway:
         await self._relay(request, request.headers.raw, await request.body(), send)
 
     async def _verdict(self, found: Search, policy: Policy | None, visit: Visit) -> Verdict | None:
-        """Return the verdict, or None where there are no passages or, with ``on_error: open``, no check.
+        """Return the verdict, or None where there are no passages.  Raises `Refusal` for what is blocked.
 
         What the extractors could not read joins ``verdict.unverified``, so that it is never called clean.
         """
-        passages = found.passages
-        visit.facts["passages"] = len(passages)
-        if not passages:
+        visit.facts["passages"] = len(found.passages)
+        if not found.passages:
             visit.verdict = "unverified" if found.unread else "none"
             return None
-        try:
-            verdict = await self._checker.check(passages, extractors.question(found), policy)
-        except PassageGuardError as error:
-            visit.verdict, visit.facts["check_error"] = "skipped", type(error).__name__
-            if self._config.on_error == "closed":
-                raise busy("check_failed", "the passages could not be checked, and on_error is closed") from error
-            return None
+        verdict = await self._checker.check(found.passages, extractors.question(found), policy)
         if found.unread:
             status = Status.UNVERIFIED if verdict.status is Status.CLEAN else verdict.status
             verdict = replace(verdict, status=status, unverified=(*verdict.unverified, *found.unread))
         visit.verdict, visit.conflicts = annotation.headline(verdict), len(verdict.conflicts)
+        if verdict.action is Action.BLOCK:
+            raise _blocked(verdict)
         return verdict
+
+    def _unchecked(self, chat: Mapping[str, Any], error: Exception, visit: Visit) -> Mapping[str, Any]:
+        """Return what the upstream gets of a chat that could not be checked.  Raises `Refusal` (closed)."""
+        visit.verdict, visit.conflicts = "skipped", 0
+        visit.facts["check_error"] = type(error).__name__
+        if self._config.on_error == "closed":
+            raise busy("check_failed", "the passages could not be checked, and on_error is closed") from error
+        return self._repaired(chat, Search(chat), None)
 
     def _repaired(self, chat: Mapping[str, Any], found: Search, verdict: Verdict | None) -> Mapping[str, Any]:
         """Return what the upstream gets; ``chat`` itself where that is the same."""
-        sign = annotation.mark(self._secret, found.passages)
+        sign = annotation.mark(self._secret, found.passages or [Passage("", secrets.token_hex())])
         repaired = {k: v for k, v in chat.items() if k != FIELD} if FIELD in chat else chat
         if verdict is not None and (found.is_forged or annotation.changes(verdict, found.passages)):
             repaired = _written(repaired, found, annotation.repair(verdict, sign))

@@ -1,5 +1,6 @@
 """Settings: precedence, names of what is wrong, and the command that takes them."""
 
+import sys
 import tomllib
 from dataclasses import fields
 from importlib.metadata import EntryPoint, EntryPoints
@@ -125,6 +126,13 @@ def test_serve_names_what_is_wrong_on_one_line(serving, monkeypatch):
     ran, seen = serving("serve")
     assert ran.code == 2 and seen == [] and ran.err.count("\n") == 1
     assert "documents is 'maybe'" in ran.err
+
+
+def test_a_command_that_cannot_be_loaded_leaves_the_others_alone(serving, cli, monkeypatch):
+    monkeypatch.setitem(sys.modules, "server.command", None)  # as with another package called server in the way
+    ran, seen = serving("serve", "--port", "0")
+    assert ran.code == 2 and seen == [] and "serve cannot be loaded" in ran.err and "doctor" in ran.err
+    assert cli("check", "-", stdin='["The gate is red.", "Granite is a rock."]').code == 0
 
 
 def test_the_help_teaches_every_setting(serving):

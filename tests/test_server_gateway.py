@@ -632,6 +632,22 @@ def test_on_error_closed_answers_503(serve, upstream, hook):
     assert client.post(CHAT, json={"messages": ASKED}).status_code == 200
 
 
+@pytest.mark.parametrize("stage", ["extractors.find", "annotation.repair"])
+@pytest.mark.parametrize("on_error", ["open", "closed"])
+def test_a_failure_of_another_stage_is_ours_as_well(serve, upstream, monkeypatch, stage, on_error):
+    def broken(*args):
+        raise RecursionError
+
+    monkeypatch.setattr(f"server.gateway.{stage}", broken)
+    client = serve(on_error=on_error, documents="rendered")
+    response = client.post(CHAT, json={"messages": ASKED, "documents": DOCUMENTS, "passageguard": {}})
+    assert verdict(response) == ("skipped", 0) and response.status_code == (200 if on_error == "open" else 503)
+    for got in upstream.received:
+        (message,) = got.json["messages"]
+        assert set(got.json) == {"messages"} and OLD in message["content"] and "PassageGuard" not in message["content"]
+    assert len(upstream.received) == (on_error == "open")
+
+
 # bad requests
 
 
