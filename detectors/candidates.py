@@ -7,6 +7,7 @@ pairs grows with the number of sentences, not with its square.  Knows nothing ab
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -25,6 +26,10 @@ MIN_SHARED_SHARE = 0.25  # of the shorter sentence's content words
 MIN_SHARED_WITHIN = 0.3  # the same inside one passage, where most sentences share a subject
 MIN_RARE_SHARE = 0.34  # the same for rare words alone
 RARE = 12  # a word in more sentences than this does not point at a subject
+# Announces, points elsewhere, or is a link: nothing is stated.
+NO_STATEMENT = re.compile(
+    r".*:\W*|\W*(?:See|Refer to|Read more|Click)\b.*|\W*(?:\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])|<?https?://\S+)\W*", re.S
+)
 HNSW_FROM = 50_000  # below this an exact search is faster than building a graph
 
 
@@ -49,10 +54,13 @@ def candidate_pairs(
 ) -> list[SentencePair]:
     """Return pairs worth comparing, most similar first, ties by position.
 
-    ``vectors``: (n_sentences, dimension), unit rows.  Headings and code state nothing and are left out, as
-    are pairs of equal text.
+    ``vectors``: (n_sentences, dimension), unit rows.  Headings, code, links and announcements
+    ("as follows:") state nothing and are left out, as are pairs of equal text.
     """
-    usable = [i for i, s in enumerate(sentences) if s.kind in ("prose", "item", "row")]
+    usable = [
+        i for i, s in enumerate(sentences)
+        if s.kind in ("prose", "item", "row") and not NO_STATEMENT.fullmatch(s.text)
+    ]  # fmt: skip
     words = {i: content_words(readable(sentences[i])) for i in usable}
     usable = [i for i in usable if len(words[i]) >= 2]
     if len(usable) < 2:
