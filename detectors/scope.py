@@ -41,6 +41,7 @@ IDENTIFIER = re.compile(
     r"`+(?P<code>[^`]+)`+|https?://[^\s<>)\]]+|(?<![\w\-])--[a-z][\w\-]+|\b\w+(?:_\w+)+\b|\b[\w\-]+(?:/[\w.\-]+)+"
     r"|\b[a-z]+[A-Z]\w*|\b\w+(?=\(\))|\"(?P<quoted>[\w.\-]+)\"|\b[a-z][\w\-]*\.[a-z]{1,4}\b"
 )
+CONSTANT = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|(?<![\w\-])--[a-z][\w\-]+|https?://[^\s<>)\]]+")
 LITERAL = re.compile(r"(?:true|false|null|none|nil|on|off|yes|no|enabled|disabled|v?[\d.,]+\s?[\w%]{0,4})", re.I)
 NUMBERED = re.compile(
     r"\b(version|release|ticket|tier|phase|section|article|model|level|class|type|grade|floor|rack|v)\s*(\d[\w.]*)",
@@ -177,9 +178,14 @@ def _products_differ(a: str, b: str) -> bool:
 
 
 def _identifiers_differ(c: Comparison) -> bool:
-    """Whether the first identifier that each side names is another: `npm-stop`, `npm-test`; values are none."""
-    one, two = (_first_identifier(s.text) for s in (c.pair.a, c.pair.b))
-    return bool(one and two and one != two)
+    """Whether each side names an identifier of its own: `npm-stop`, `npm-test`; CMAKE_NETRC, CMAKE_TLS_VERIFY.
+
+    Of identifiers that may be values (`git`, `hg`) only the first counts, which is what the sentence is about.
+    """
+    a, b = c.pair.a.text, c.pair.b.text
+    one, two = frozenset(CONSTANT.findall(a)), frozenset(CONSTANT.findall(b))
+    first, second = _first_identifier(a), _first_identifier(b)
+    return bool(one - two and two - one) or bool(first and second and first != second)
 
 
 def _first_identifier(text: str) -> str:

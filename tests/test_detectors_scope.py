@@ -24,6 +24,7 @@ TABLE = [
         "This runs the `test` script of a package.",
     ),
     (WhyNot.DIFFERENT_SUBJECTS, "The value of CMAKE_NETRC is used.", "The value of CMAKE_TLS_VERIFY is used."),
+    (WhyNot.DIFFERENT_SUBJECTS, "`PUBLIC` items fill LINK_OPTIONS.", "`PUBLIC` items fill LINK_DIRECTORIES."),
     (WhyNot.DIFFERENT_SUBJECTS, "Clone it from https://a.example/x.", "Clone it from https://b.example/y."),
     (WhyNot.DIFFERENT_SUBJECTS, "Ticket 2041 was closed after an update.", "Ticket 2077 was closed after a repair."),
     (WhyNot.DIFFERENT_SUBJECTS, "The HX-200 weighs 3 kg.", "The HX-500 weighs 5 kg."),
