@@ -11,11 +11,12 @@ import hmac
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from detectors.evidence import Conflict, Passage
+from detectors.evidence import Conflict, Passage, Unverified
 from guard.remediate import safe_label
 from guard.verdict import Action, RepairedPassage, Status, Verdict
 
-from .extractors import Repair
+from .errors import Refusal
+from .extractors import FIELD, Repair
 
 MARK_CHARS = 10
 HEADLINES = {
@@ -62,8 +63,21 @@ def summary(verdict: Verdict) -> dict[str, Any]:
         "action": verdict.action.value,
         "conflicts": [_conflict(c) for c in verdict.conflicts],
         "removed": [p.id for p in verdict.removed],
-        "unverified": [{"subject": u.subject, "reason": u.reason} for u in verdict.unverified],
+        "unverified": unverified(verdict.unverified),
     }
+
+
+def unverified(parts: Iterable[Unverified]) -> list[dict[str, str]]:
+    """Return what was not checked, as JSON."""
+    return [{"subject": u.subject, "reason": u.reason} for u in parts]
+
+
+def blocked(verdict: Verdict) -> Refusal:
+    """Return the answer to a request whose passages are withheld."""
+    return Refusal(
+        400, "context_conflict", verdict.notice or "The passages contradict each other.", param="documents",
+        headers={"x-should-retry": "false"}, extra={FIELD: summary(verdict)},
+    )  # fmt: skip
 
 
 def _conflict(found: Conflict) -> dict[str, Any]:

@@ -6,7 +6,8 @@ Knows nothing about command lines and sockets.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -23,9 +24,13 @@ from . import annotation, errors, metrics
 from .checks import Checker, CheckFailed, Checks
 from .config import ServerConfig
 from .door import Door, Visit
-from .gateway import Gateway
+from .front import Front, Mounted, Retriever
+from .gateway import MOUNTS, Gateway
+from .retrieval import Retrieval
 from .schemas import BatchRequest, CheckRequest
 from .upstream import Upstream
+
+GATEWAY = "gateway"  # its upstream's name, which no mount can have
 
 
 def create_app(
@@ -37,7 +42,7 @@ def create_app(
     """
     counted = metrics.Metrics()
     checker = Checker(guard or Guard(config.guard_config()), config, counted)
-    upstream = Upstream(config, counted)
+    upstreams = _upstreams(config, counted)
 
     async def load() -> None:
         await checker.load()
@@ -50,7 +55,8 @@ def create_app(
         yield
         loading.cancel()
         checker.close()
-        await upstream.close()
+        for upstream in upstreams.values():
+            await upstream.close()
 
     app = FastAPI(title="PassageGuard", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_exception_handler(errors.Refusal, _refused)
@@ -58,8 +64,29 @@ def create_app(
     app.add_exception_handler(HTTPException, _refused)
     app.add_middleware(Door, config=config, metrics=counted)
     _add_own_routes(app, config, checker, counted)
-    app.mount("/v1", Gateway(config, checker, upstream))
+    app.mount("/", Front(_mounted(config, checker, upstreams)))
     return app
+
+
+def _mounted(config: ServerConfig, checker: Checker, upstreams: Mapping[str, Upstream]) -> list[Mounted]:
+    """Return the gateway and the retrievers that are configured.  All write notes under one key."""
+    secret = secrets.token_bytes(32)
+    mounted: list[Mounted] = []
+    if config.upstream is not None:
+        gateway = Gateway(config, checker, upstreams[GATEWAY], secret)
+        mounted += [Mounted(mount, gateway) for mount in MOUNTS]
+    for route in config.retrievers():
+        upstream = upstreams[route.mount]
+        retrieval = Retrieval(config, checker, upstream, secret, route.mount)
+        mounted.insert(0, Mounted(route.mount, Retriever(route, upstream, retrieval)))
+    return mounted
+
+
+def _upstreams(config: ServerConfig, counted: metrics.Metrics) -> dict[str, Upstream]:
+    """Return an upstream for each mount, and one for the gateway."""
+    made = {route.mount: Upstream(route.upstream, config, counted) for route in config.retrievers()}
+    gateway = {} if config.upstream is None else {GATEWAY: Upstream(config.upstream, config, counted, "/v1")}
+    return {**made, **gateway}
 
 
 def _add_own_routes(app: FastAPI, config: ServerConfig, checker: Checker, counted: metrics.Metrics) -> None:

@@ -15,10 +15,10 @@ from dataclasses import replace
 from typing import Protocol
 
 from detectors.errors import InputError, PassageGuardError
-from detectors.evidence import Passage
+from detectors.evidence import Passage, Unverified
 from guard.policy import Policy, decide
 from guard.remediate import remediate
-from guard.verdict import Verdict
+from guard.verdict import Status, Verdict
 
 from .config import ServerConfig
 from .metrics import Metrics
@@ -86,6 +86,11 @@ class Checker:
             self._metrics.conflicts.add(conflict.type.value)
         return verdict
 
+    def skipped(self, error: Exception) -> None:
+        """Count a check that did not come about, unless it failed here and is counted already."""
+        if not isinstance(error, (CheckFailed, InputError)):
+            self._metrics.failures.add("unreadable")
+
     def close(self) -> None:
         """Forget the checks that wait; those that run go on to their end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -93,6 +98,14 @@ class Checker:
     def _verdict(self, passages: Sequence[Passage], question: str | None, policy: Policy | None) -> Verdict:
         verdict = self._guard.check(passages, question)
         return verdict if policy is None else decided(verdict, passages, policy)
+
+
+def with_unread(verdict: Verdict, unread: Sequence[Unverified]) -> Verdict:
+    """Return the verdict with what could not be read, so that it is never called clean."""
+    if not unread:
+        return verdict
+    status = Status.UNVERIFIED if verdict.status is Status.CLEAN else verdict.status
+    return replace(verdict, status=status, unverified=(*verdict.unverified, *unread))
 
 
 def decided(verdict: Verdict, passages: Sequence[Passage], policy: Policy) -> Verdict:

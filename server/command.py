@@ -29,6 +29,14 @@ def serve(
             help="OpenAI-compatible endpoint to stand in front of: http://localhost:8000/v1.", rich_help_panel=GATEWAY
         ),
     ] = None,
+    retriever: Annotated[
+        str | None,
+        typer.Option(
+            help="Retriever to stand in front of, PRESET=ADDRESS: elasticsearch=http://localhost:9200. Presets: "
+            "elasticsearch, opensearch, qdrant, chroma, rerank, dify, vector_store.",
+            rich_help_panel=GATEWAY,
+        ),
+    ] = None,
     documents: Annotated[
         str | None,
         typer.Option(
@@ -126,7 +134,7 @@ def serve(
       passageguard serve --config server.toml  upstream = "http://…"
                                                [by_type]
                                                date = "report"
-    Others: key, by_type, max_context_chars, body_timeout_s,
+    Others: key, by_type, routes, max_context_chars, body_timeout_s,
     shutdown_timeout_s.
 
     \b

@@ -10,7 +10,7 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -20,7 +20,9 @@ from detectors.errors import ConfigError
 from detectors.evidence import ConflictType
 from guard import Action, GuardConfig, Policy
 
+from . import routes
 from .extractors import EXTRACTORS
+from .routes import Route
 
 PREFIX = "PASSAGEGUARD_"
 CHOICES = {"documents": ("native", "rendered", "stripped"), "on_error": ("open", "closed")}
@@ -44,6 +46,8 @@ class ServerConfig:
     on_conflict, by_type: the policy; allow_on_conflict: the actions that a request may ask for instead.
     on_error: ``open`` forwards what could not be checked (verdict ``skipped``), ``closed`` answers 503.
     key: what clients send as ``X-Passageguard-Key``; None asks for none.
+    routes: retrievers to stand in front of, as tables (`server.routes`); only in the file.
+    retriever: one more, in short: ``PRESET=ADDRESS``, for all paths that are not the gateway's.
     deadline_s: seconds until scoring stops and the rest is unverified; a check is given up after twice as long.
     read_timeout_s: seconds that the upstream may be silent; connect_timeout_s: until it accepts a connection.
     max_requests: requests handled at once; one more gets 503.  check_threads: checks that run at once.
@@ -60,6 +64,8 @@ class ServerConfig:
     allow_on_conflict: tuple[str, ...] = tuple(Action)
     on_error: str = "open"
     key: str | None = field(default=None, repr=False)
+    routes: tuple[Mapping[str, Any], ...] = ()
+    retriever: str | None = None
     max_body_bytes: int = 16 * 2**20
     max_context_chars: int = 1_000_000
     max_requests: int = 100
@@ -94,8 +100,25 @@ class ServerConfig:
         if self.key is not None and not re.fullmatch(r"[!-~]+", self.key):
             raise ConfigError("key must be printable ASCII without spaces, and not empty")
         _require_regex(self.passage_regex)
-        _require_upstream(self.upstream)
+        _require_upstream("upstream", self.upstream)
+        self.retrievers()
         self.guard_config()
+
+    def retrievers(self) -> tuple[Route, ...]:
+        """The routes, one a mount.  Raises `ConfigError` naming the key."""
+        tables = {f"routes[{i}]": table for i, table in enumerate(self.routes)}
+        if self.retriever is not None:
+            preset, _, address = self.retriever.partition("=")
+            tables["retriever"] = {"preset": preset, "upstream": address}
+        merged: dict[str, Route] = {}
+        for name, table in tables.items():
+            route = _route(name, table)
+            earlier = merged.get(route.mount, route)
+            if earlier.upstream != route.upstream:
+                raise ConfigError(f"{name}.mount is {route.mount or '/'!r}, which another upstream has; choose another")
+            both = (*earlier.endpoints, *route.endpoints)
+            merged[route.mount] = replace(earlier, endpoints=tuple(dict.fromkeys(both)))
+        return tuple(merged.values())
 
     @property
     def policy(self) -> Policy:
@@ -108,6 +131,15 @@ class ServerConfig:
             model=self.model, calibration=self.calibration, threshold=self.threshold, max_pairs=self.max_pairs,
             deadline_s=self.deadline_s, max_passage_chars=self.max_context_chars, policy=self.policy,
         )  # fmt: skip
+
+
+def _route(name: str, table: object) -> Route:
+    try:
+        route = routes.parse(table)
+    except ConfigError as error:
+        raise ConfigError(f"{name}{error}") from error
+    _require_upstream(f"{name}.upstream", route.upstream)
+    return route
 
 
 _KINDS: dict[str, Any] = get_type_hints(ServerConfig)
@@ -124,7 +156,7 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | 
         _require_known(name, f"{file}: {name}", list(_KINDS))
     variables = {k[len(PREFIX) :].lower(): v for k, v in environment.items() if k.startswith(PREFIX)}
     for name in variables:
-        _require_known(name, f"environment variable {PREFIX}{name.upper()}", list(_KINDS))
+        _require_known(name, f"environment variable {PREFIX}{name.upper()}", [k for k in _KINDS if k != "routes"])
     from_environment = {name: _parsed(name, text) for name, text in variables.items()}
     given: dict[str, Any] = {**from_file, **from_environment, **flags}
     settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
@@ -176,7 +208,7 @@ def _require_type(name: str, value: Any, kind: Any) -> None:
         shown = "" if name == "key" else f", not {value!r}"
         raise ConfigError(f"{name} must be {wanted}{shown}")
     texts = [*value, *value.values()] if isinstance(value, Mapping) else value if isinstance(value, tuple) else ()
-    if not all(isinstance(text, str) for text in texts):
+    if name != "routes" and not all(isinstance(text, str) for text in texts):
         raise ConfigError(f"{name} must hold text only, not {value!r}")
 
 
@@ -196,11 +228,11 @@ def _require_regex(pattern: str | None) -> None:
         raise ConfigError("passage_regex needs a group (?P<text>…) for a passage's text")
 
 
-def _require_upstream(url: str | None) -> None:
+def _require_upstream(name: str, url: str | None) -> None:
     """Raise `ConfigError`, which does not repeat the address: it may hold a key."""
     if url is None:
         return
-    wanted = "upstream must be an address such as http://localhost:8000/v1"
+    wanted = f"{name} must be an address such as http://localhost:8000/v1"
     try:
         parts = urlsplit(url if re.fullmatch(r"[!-~]+", url) else "")
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -209,4 +241,4 @@ def _require_upstream(url: str | None) -> None:
     if not usable:
         raise ConfigError(wanted)
     if parts.username is not None or parts.query or parts.fragment:
-        raise ConfigError("upstream must hold no user, key or query; clients send their own Authorization")
+        raise ConfigError(f"{name} must hold no user, key or query; clients send their own Authorization")

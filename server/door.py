@@ -78,8 +78,10 @@ class Door:
                 await refusal.response()(scope, receive, answer)
         except ClientGone:
             visit.status = CLIENT_GONE
-        except BrokenAnswer as error:  # returning unfinished makes the server cut the connection
+        except BrokenAnswer as error:  # once it has begun, returning unfinished makes the server cut the connection
             visit.facts["error"] = str(error)
+            if not visit.status:
+                await Refusal(502, "upstream_broken", "the upstream broke off").response()(scope, receive, answer)
         except Exception as error:  # of our own making; its words may hold text of the request
             visit.facts["error"] = type(error).__name__
             log.error("request failed", exc_info=log.isEnabledFor(logging.DEBUG))

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from detectors.evidence import Passage, Unverified
 
+FIELD = "passageguard"  # ours, in requests and, where asked for, in answers
 TEXT_KEYS = ("text", "snippet", "content", "page_content")
 NOTE = re.compile(r"\[(?=\s*PassageGuard\b)", re.I)  # what our own notes begin with
 MARKUP = str.maketrans("<>[]", "()()")

@@ -1,4 +1,4 @@
-"""In front of an OpenAI-compatible upstream: chat requests are checked, everything else under ``/v1/`` passes through.
+"""In front of an OpenAI-compatible upstream: chat requests are checked, and what it retrieves; all else passes through.
 
 Read `Gateway.chat` from top to bottom: it is the path of a request.  A request that needs no change is forwarded byte
 for byte.  Knows nothing about how passages are found, checked, or sent.
@@ -14,43 +14,43 @@ from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import Send
 
 from detectors.evidence import Passage
 from guard.policy import Policy
-from guard.verdict import Action, Status, Verdict
+from guard.verdict import Action, Verdict
 
-from . import annotation, extractors
-from .checks import Checker
+from . import annotation, extractors, relay
+from .checks import Checker, with_unread
 from .config import ServerConfig
 from .door import Visit
 from .errors import Refusal, busy
-from .extractors import Repair, Search
-from .schemas import chat_options, json_bytes, json_object
-from .upstream import Answer, Headers, Upstream
+from .extractors import FIELD, Repair, Search
+from .retrieval import Retrieval
+from .routes import GATEWAY
+from .schemas import json_bytes, json_object, request_options
+from .upstream import Answer, Upstream, once, without_encodings
 
-FIELD = "passageguard"  # in requests and, where asked for, in answers
-CHAT = "/v1/chat/completions"
+MOUNTS = ("/v1", "/v2", *(f"/{name}" for name in ("rerank", "retrieval")))
+CHATS = ("/v1/chat/completions", "/v2/chat")  # OpenAI's and Cohere's
+ORDINARY = ("choices", "message", "delta")  # what an answer, or an event of it, that may carry our field has
 MAX_EVENT_BYTES = 2**20  # of the events searched for the first ordinary chunk
 EVENT_END = re.compile(rb"\r?\n\r?\n")
 
 
 class Gateway:
-    """An ASGI application for everything under ``/v1/`` that is not our own."""
+    """Answers everything under its `MOUNTS`."""
 
-    def __init__(self, config: ServerConfig, checker: Checker, upstream: Upstream) -> None:
-        self._config, self._checker, self._upstream = config, checker, upstream
-        self._secret = secrets.token_bytes(32)
+    def __init__(self, config: ServerConfig, checker: Checker, upstream: Upstream, secret: bytes) -> None:
+        self._config, self._checker, self._upstream, self._secret = config, checker, upstream, secret
+        self._retrieval = Retrieval(config, checker, upstream, secret)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        path = re.sub(r"/+", "/", scope["path"]).rstrip("/")
-        if path.startswith("/v1/passageguard"):
-            raise Refusal(404, "not_found", f"no {request.method} {path} here")
-        if self._config.upstream is None:
-            raise Refusal(404, "no_upstream", "no upstream is configured; start the server with --upstream URL")
-        if request.method == "POST" and path == CHAT:
+    async def __call__(self, request: Request, path: str, send: Send) -> None:
+        endpoint = next((e for e in GATEWAY if e.takes(request.method, path)), None)
+        if request.method == "POST" and path in CHATS:
             await self.chat(request, send)
+        elif endpoint is not None:
+            await self._retrieval.answer(request, endpoint, send)
         else:
             await self.pass_through(request, send)
 
@@ -60,7 +60,7 @@ class Gateway:
         visit.route, visit.verdict = "chat", "none"
         body = await request.body()
         chat = json_object(_unencoded(request, body))
-        options = chat_options(chat.get(FIELD) or {})
+        options = request_options(request.headers, chat.get(FIELD))
         policy = options.policy(self._config, FIELD)
         try:
             found = extractors.find(chat, self._config.extractors, self._config.passage_regex)
@@ -72,18 +72,27 @@ class Gateway:
             verdict, sent = None, self._unchecked(chat, error, visit)
         if sent is not chat:
             body = _encoded(sent)
-        headers = request.headers.raw
-        if not options.include_verdict:
-            await self._relay(request, headers, body, send)
-            return
-        shown = {"verdict": visit.verdict, **(annotation.summary(verdict) if verdict else {})}
-        await self._relay(request, _plain_answer(headers), body, send, {"request_id": visit.id, **shown})
+        await relay.send_on(await self._answer(request, body, options.include_verdict, verdict), send)
 
     async def pass_through(self, request: Request, send: Send) -> None:
         """Forward a request as it is, and relay the answer."""
         visit: Visit = request.state.visit
         visit.route = "pass_through"
-        await self._relay(request, request.headers.raw, await request.body(), send)
+        await relay.send_on(await relay.ask(self._upstream, request, await request.body()), send)
+
+    async def _answer(self, request: Request, body: bytes, shows: bool, verdict: Verdict | None) -> Answer:
+        """Return the model's answer, the verdict in its body where asked for.
+
+        The one place that knows where a checked chat is answered: a model of this process would be asked here.
+        """
+        if not shows:
+            return await relay.ask(self._upstream, request, body)
+        visit: Visit = request.state.visit
+        answer = await relay.ask(self._upstream, request, body, without_encodings(request.headers.raw))
+        if answer.status != 200 or answer.header(b"content-encoding"):
+            return answer
+        shown = {"verdict": visit.verdict, **(annotation.summary(verdict) if verdict else {})}
+        return await _showing(answer, {"request_id": visit.id, **shown})
 
     async def _verdict(self, found: Search, policy: Policy | None, visit: Visit) -> Verdict | None:
         """Return the verdict, or None where there are no passages.  Raises `Refusal` for what is blocked.
@@ -95,18 +104,17 @@ class Gateway:
             visit.verdict = "unverified" if found.unread else "none"
             return None
         verdict = await self._checker.check(found.passages, extractors.question(found), policy)
-        if found.unread:
-            status = Status.UNVERIFIED if verdict.status is Status.CLEAN else verdict.status
-            verdict = replace(verdict, status=status, unverified=(*verdict.unverified, *found.unread))
+        verdict = with_unread(verdict, found.unread)
         visit.verdict, visit.conflicts = annotation.headline(verdict), len(verdict.conflicts)
         if verdict.action is Action.BLOCK:
-            raise _blocked(verdict)
+            raise annotation.blocked(verdict)
         return verdict
 
     def _unchecked(self, chat: Mapping[str, Any], error: Exception, visit: Visit) -> Mapping[str, Any]:
         """Return what the upstream gets of a chat that could not be checked.  Raises `Refusal` (closed)."""
         visit.verdict, visit.conflicts = "skipped", 0
         visit.facts["check_error"] = type(error).__name__
+        self._checker.skipped(error)
         if self._config.on_error == "closed":
             raise busy("check_failed", "the passages could not be checked, and on_error is closed") from error
         return self._repaired(chat, Search(chat), None)
@@ -126,24 +134,6 @@ class Gateway:
         notice = annotation.repair(verdict, sign).notice if verdict else ""
         return extractors.with_context(repaired, notice) if notice else repaired
 
-    async def _relay(
-        self, request: Request, headers: Headers, body: bytes, send: Send, shown: Mapping[str, Any] | None = None
-    ) -> None:
-        """Send the request on and the answer back, chunk by chunk as it comes; ``shown`` is put into its body."""
-        visit: Visit = request.state.visit
-        path = request.scope.get("raw_path", request.url.path.encode()).partition(b"?")[0].removeprefix(b"/v1")
-        asked = self._upstream.ask(request.method, path, request.scope["query_string"], headers, body)
-        answer = await visit.closing.enter_async_context(asked)
-        theirs = answer.header(b"x-request-id")
-        if theirs:
-            visit.facts["upstream_request_id"] = theirs.decode("latin-1")[:128]
-        if shown is not None and answer.status == 200 and not answer.header(b"content-encoding"):
-            answer = await _showing(answer, shown)
-        await send({"type": "http.response.start", "status": answer.status, "headers": list(answer.headers)})
-        async for chunk in answer.chunks:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-
 
 def _written(chat: Mapping[str, Any], found: Search, repair: Repair) -> Mapping[str, Any]:
     """Return the chat with the repaired passages where they came from; the notice stands in the first place."""
@@ -151,13 +141,6 @@ def _written(chat: Mapping[str, Any], found: Search, repair: Repair) -> Mapping[
         chat = extractors.replaced(chat, place.path, place.rewritten(repair))
         repair = replace(repair, notice="")
     return chat
-
-
-def _blocked(verdict: Verdict) -> Refusal:
-    return Refusal(
-        400, "context_conflict", verdict.notice or "The passages contradict each other.", param="documents",
-        headers={"x-should-retry": "false"}, extra={FIELD: annotation.summary(verdict)},
-    )  # fmt: skip
 
 
 def _unencoded(request: Request, body: bytes) -> bytes:
@@ -174,11 +157,6 @@ def _encoded(chat: Mapping[str, Any]) -> bytes:
         raise Refusal(400, "invalid_json", "the body holds an infinite number or is nested too deeply") from error
 
 
-def _plain_answer(headers: Headers) -> Headers:
-    """Return the headers without Accept-Encoding: a field can only be put into an answer that is not compressed."""
-    return [(k, v) for k, v in headers if k.lower() != b"accept-encoding"]
-
-
 # the verdict in the answer's body, where asked for
 
 
@@ -190,12 +168,12 @@ async def _showing(answer: Answer, shown: Mapping[str, Any]) -> Answer:
         return replace(answer, headers=headers, chunks=_events_showing(answer.chunks, shown))
     if kind == b"application/json":
         body = b"".join([chunk async for chunk in answer.chunks])
-        return replace(answer, headers=headers, chunks=_once(_with_field(body, shown) or body))
+        return replace(answer, headers=headers, chunks=once(_with_field(body, shown) or body))
     return answer
 
 
 async def _events_showing(chunks: AsyncIterator[bytes], shown: Mapping[str, Any]) -> AsyncIterator[bytes]:
-    """Yield the chunks, our field put into the first event that has choices: some clients trip over others."""
+    """Yield the chunks, our field put into the first ordinary event: some clients trip over others."""
     held, is_done = b"", False
     async for chunk in chunks:
         if is_done:
@@ -224,15 +202,11 @@ def _event_with_field(event: bytes, shown: Mapping[str, Any]) -> bytes | None:
 
 
 def _with_field(body: bytes, shown: Mapping[str, Any]) -> bytes | None:
-    """Return a JSON object that has choices with our field, or None where it is none."""
+    """Return an `ORDINARY` JSON object with our field, or None where it is none."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(value, dict) or not value.get("choices"):
+    if not isinstance(value, dict) or not any(value.get(key) for key in ORDINARY):
         return None
     return json_bytes({**value, FIELD: shown})
-
-
-async def _once(body: bytes) -> AsyncIterator[bytes]:
-    yield body

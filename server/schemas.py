@@ -16,8 +16,11 @@ from guard import Action, Policy
 
 from .config import ServerConfig
 from .errors import Refusal, field_name
+from .extractors import FIELD
 
 MAX_BATCH = 100
+OPTIONS = ("on_conflict", "by_type", "include_verdict")  # may stand in headers, too: X-Passageguard-On-Conflict
+OURS = "x-passageguard-"
 
 
 class PassageIn(BaseModel):
@@ -95,8 +98,18 @@ def chat_options(value: Any) -> ChatOptions:
         return ChatOptions.model_validate(value)
     except ValidationError as error:
         first = error.errors()[0]
-        name = field_name(("passageguard", *first["loc"]))
+        name = field_name((FIELD, *first["loc"]))
         raise Refusal(400, "invalid_value", f"{name}: {first['msg']}", param=name) from error
+
+
+def request_options(headers: Mapping[str, str], value: Any) -> ChatOptions:
+    """Return what a request asks for in its field, and for what that leaves open in its headers.  Raises `Refusal`."""
+    said = {name: headers[header] for name in OPTIONS if (header := f"{OURS}{name.replace('_', '-')}") in headers}
+    if not said or not (value is None or isinstance(value, dict)):
+        return chat_options(value or {})
+    pairs = [pair.partition("=") for pair in said.get("by_type", "").split(",") if pair.strip()]
+    by_type = {"by_type": {name.strip(): action.strip() for name, _, action in pairs}} if pairs else {}
+    return chat_options({**said, **by_type, **(value or {})})
 
 
 def json_object(body: bytes) -> dict[str, Any]:

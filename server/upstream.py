@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import httpx
@@ -25,6 +25,7 @@ HOP_BY_HOP = frozenset(
     b"transfer-encoding upgrade".split()
 )
 OURS = b"x-passageguard-"
+OF_THE_BODY = frozenset(b"content-length content-md5 content-digest digest repr-digest etag".split())
 NOT_FORWARDED = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
 
 
@@ -40,14 +41,31 @@ class Answer:
         """Return a header's value, lower case, or empty."""
         return next((value.lower() for key, value in self.headers if key.lower() == name), b"")
 
+    @property
+    def is_json(self) -> bool:
+        """Whether the body is said to be JSON, and is not compressed."""
+        kind = self.header(b"content-type").partition(b";")[0].strip()
+        is_plain = self.header(b"content-encoding") in (b"", b"identity")
+        return is_plain and (kind == b"application/json" or kind.endswith(b"+json"))
+
+    def with_body(self, body: bytes) -> Answer:
+        """Return the answer with another body; headers that speak of the old one are left out."""
+        headers = [(k, v) for k, v in self.headers if k.lower() not in OF_THE_BODY]
+        return replace(self, headers=[*headers, (b"content-length", str(len(body)).encode())], chunks=once(body))
+
 
 class Upstream:
-    """Sends requests to the configured address."""
+    """Sends requests to one configured address.
 
-    def __init__(self, config: ServerConfig, metrics: Metrics) -> None:
-        parts = urlsplit(config.upstream or "")
+    ``version`` is the segment that an OpenAI-compatible address ends in, and that a bare host gets: what clients ask
+    for under it follows the address, everything else the address without it.  Empty, all paths follow the address.
+    """
+
+    def __init__(self, url: str, config: ServerConfig, metrics: Metrics, version: str = "") -> None:
+        parts = urlsplit(url)
         self._origin = httpx.URL(f"{parts.scheme}://{parts.netloc}")
-        self._prefix = (parts.path.rstrip("/") or "/v1").encode()
+        self._version = version.encode()
+        self._prefix = (parts.path.rstrip("/") or version).encode()
         self._timeouts = {
             "connect": config.connect_timeout_s, "read": config.read_timeout_s, "write": config.read_timeout_s,
             "pool": config.connect_timeout_s,
@@ -60,10 +78,10 @@ class Upstream:
     async def ask(self, method: str, path: bytes, query: bytes, headers: Headers, body: bytes) -> AsyncIterator[Answer]:
         """Yield the answer as soon as its headers are there; leaving the context cancels what has not come yet.
 
-        ``path`` is raw and follows ``/v1``.  Raises `Refusal` (502, 504) where there is no answer, and, while chunks
+        ``path`` is raw.  Raises `Refusal` (502, 504) where there is no answer, and, while chunks
         are read, `BrokenAnswer`.
         """
-        target = self._prefix + _plain(path) + (b"?" + query if query else b"")
+        target = self._target(_plain(path)) + (b"?" + query if query else b"")
         request = httpx.Request(
             method, self._origin.copy_with(raw_path=target), headers=forwarded(headers), content=body,
             extensions={"timeout": self._timeouts},
@@ -80,6 +98,12 @@ class Upstream:
 
     async def close(self) -> None:
         await self._transport.aclose()
+
+    def _target(self, path: bytes) -> bytes:
+        first, rest = path[: len(self._version)], path[len(self._version) :]
+        if first == self._version and rest[:1] in (b"", b"/"):
+            return self._prefix + rest
+        return self._prefix.removesuffix(self._version) + path
 
     async def _chunks(self, response: httpx.Response) -> AsyncIterator[bytes]:
         try:
@@ -101,6 +125,16 @@ class Upstream:
             refusal = Refusal(502, "upstream_broken", "the upstream broke off or did not speak HTTP")
         self._metrics.upstream_errors.add(refusal.code.removeprefix("upstream_"))
         return refusal
+
+
+async def once(body: bytes) -> AsyncIterator[bytes]:
+    """Yield the body in one piece."""
+    yield body
+
+
+def without_encodings(headers: Headers) -> Headers:
+    """Return the headers without Accept-Encoding: a compressed answer cannot be read."""
+    return [(k, v) for k, v in headers if k.lower() != b"accept-encoding"]
 
 
 def forwarded(headers: Headers) -> list[tuple[bytes, bytes]]:
