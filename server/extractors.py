@@ -269,10 +269,22 @@ class ToolPlace:
 
 
 def tools(search: Search, _: str | None) -> None:
-    """``{"role": "tool", "content": "…"}``: each text is one passage."""
-    told = ((path, text) for path, text in search.texts(("tool",)) if text.strip())
-    for n, (path, text) in enumerate(told, 1):
+    """``{"role": "tool", "content": "…"}``: each text is one passage, and each of Cohere's document parts."""
+    told = [*search.texts(("tool",)), *_document_parts(search.chat)]
+    for n, (path, text) in enumerate(sorted((p, t) for p, t in told if t.strip()), 1):
         search.places.append(ToolPlace(path, text, (search.passage(f"tool-{n}", text),)))
+
+
+def _document_parts(chat: Chat) -> Iterator[tuple[Path, str]]:
+    """``{"role": "tool", "content": [{"type": "document", "document": {"data": …}}]}``."""
+    messages = chat.get("messages")
+    for i, message in enumerate(messages if isinstance(messages, list) else []):
+        content = message.get("content") if isinstance(message, dict) and message.get("role") == "tool" else None
+        for n, part in enumerate(content if isinstance(content, list) else []):
+            document = part.get("document") if isinstance(part, dict) else None
+            path = _text_path(document) if isinstance(document, dict) else None
+            if path is not None:
+                yield ("messages", i, "content", n, "document", *path), _at(document, path)
 
 
 # templates in messages
