@@ -20,9 +20,10 @@ from detectors.errors import InputError
 from guard import Guard
 from guard.verdict import Verdict
 
-from . import annotation, errors, metrics
+from . import annotation, errors, litellm_api, metrics
 from .checks import Checker, CheckFailed, Checks
 from .config import ServerConfig
+from .context import ContextGuard
 from .door import Door, Visit
 from .front import Front, Mounted, Retriever
 from .gateway import MOUNTS, Gateway
@@ -63,14 +64,15 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _refused)
     app.add_exception_handler(HTTPException, _refused)
     app.add_middleware(Door, config=config, metrics=counted)
+    secret = secrets.token_bytes(32)  # notes are marked under it
     _add_own_routes(app, config, checker, counted)
-    app.mount("/", Front(_mounted(config, checker, upstreams)))
+    litellm_api.add_routes(app, config, ContextGuard(config, checker, secret))
+    app.mount("/", Front(_mounted(config, checker, upstreams, secret)))
     return app
 
 
-def _mounted(config: ServerConfig, checker: Checker, upstreams: Mapping[str, Upstream]) -> list[Mounted]:
-    """Return the gateway and the retrievers that are configured.  All write notes under one key."""
-    secret = secrets.token_bytes(32)
+def _mounted(config: ServerConfig, checker: Checker, upstreams: Mapping[str, Upstream], secret: bytes) -> list[Mounted]:
+    """Return the gateway and the retrievers that are configured."""
     mounted: list[Mounted] = []
     if config.upstream is not None:
         gateway = Gateway(config, checker, upstreams[GATEWAY], secret)

@@ -90,6 +90,7 @@ class Checker:
         """Count a check that did not come about, unless it failed here and is counted already."""
         if not isinstance(error, (CheckFailed, InputError)):
             self._metrics.failures.add("unreadable")
+            log.error("passages could not be read", extra={"error": type(error).__name__})
 
     def close(self) -> None:
         """Forget the checks that wait; those that run go on to their end."""

@@ -24,6 +24,8 @@ from .errors import BrokenAnswer, ClientGone, Refusal, busy
 from .metrics import Metrics
 
 OPEN_PATHS = ("/healthz", "/readyz", "/metrics")  # no key, and always a place
+KEY = b"x-passageguard-key"
+OTHER_KEYS = {"/beta/litellm_basic_guardrail_api": b"x-api-key"}  # what clients of that path call our key
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 DRAINED = 4  # times max_body_bytes are read and thrown away, so that the client gets to read the refusal
 CLIENT_GONE = 499  # as web servers log it
@@ -97,19 +99,19 @@ class Door:
         self._inside += 1
         self._metrics.in_flight.add(by=1)
         try:
-            body = await self._body(headers, receive)
+            body = await self._body(headers, scope["path"], receive)
             visit: Visit = scope["state"]["visit"]
             await _until_client_leaves(self._app(scope, _replay(body), send), receive, visit)
         finally:
             self._inside -= 1
             self._metrics.in_flight.add(by=-1)
 
-    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+    async def _body(self, headers: dict[bytes, bytes], path: str, receive: Receive) -> bytes:
         """Return the body of a request that may come in.  Raises `Refusal`, after reading what was on its way."""
         limit = self._config.max_body_bytes
         try:
             async with asyncio.timeout(self._config.body_timeout_s):
-                refusal = self._refusal(headers)
+                refusal = self._refusal(headers, path)
                 body = await _read(receive, limit * DRAINED if refusal else limit, keep=refusal is None)
                 if body is None and refusal is None:
                     refusal = Refusal(413, "body_too_large", f"the body is over {limit:,} bytes (max_body_bytes)")
@@ -120,9 +122,9 @@ class Door:
             raise refusal
         return body or b""
 
-    def _refusal(self, headers: dict[bytes, bytes]) -> Refusal | None:
+    def _refusal(self, headers: dict[bytes, bytes], path: str) -> Refusal | None:
         if self._config.key is not None:
-            given = headers.get(b"x-passageguard-key", b"")
+            given = headers.get(KEY) or headers.get(OTHER_KEYS.get(path, KEY), b"")
             if not hmac.compare_digest(given, self._config.key.encode()):
                 return Refusal(401, "invalid_key", "X-Passageguard-Key is missing or wrong")
         if self._inside > self._config.max_requests:

@@ -480,6 +480,11 @@ def _harmless(marker: re.Match[str]) -> str:
     return re.sub(r"-{3,}", "--", marker[0].translate(MARKUP))
 
 
+def texts(content: Any) -> list[str]:
+    """Return the texts of a message's content: a string, or parts of type ``text``."""
+    return [text for _, text in _texts(content)]
+
+
 def _texts(content: Any) -> Iterator[tuple[Path, str]]:
     if isinstance(content, str):
         yield (), content

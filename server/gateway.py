@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,16 +15,15 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import Send
 
-from detectors.evidence import Passage
-from guard.policy import Policy
-from guard.verdict import Action, Verdict
+from guard.verdict import Verdict
 
-from . import annotation, extractors, relay
-from .checks import Checker, with_unread
+from . import annotation, relay
+from .checks import Checker
 from .config import ServerConfig
+from .context import ContextGuard
 from .door import Visit
-from .errors import Refusal, busy
-from .extractors import FIELD, Repair, Search
+from .errors import Refusal
+from .extractors import FIELD
 from .retrieval import Retrieval
 from .routes import GATEWAY
 from .schemas import json_bytes, json_object, request_options
@@ -42,7 +40,8 @@ class Gateway:
     """Answers everything under its `MOUNTS`."""
 
     def __init__(self, config: ServerConfig, checker: Checker, upstream: Upstream, secret: bytes) -> None:
-        self._config, self._checker, self._upstream, self._secret = config, checker, upstream, secret
+        self._config, self._upstream = config, upstream
+        self._context = ContextGuard(config, checker, secret)
         self._retrieval = Retrieval(config, checker, upstream, secret)
 
     async def __call__(self, request: Request, path: str, send: Send) -> None:
@@ -63,16 +62,16 @@ class Gateway:
         options = request_options(request.headers, chat.get(FIELD))
         policy = options.policy(self._config, FIELD)
         try:
-            found = extractors.find(chat, self._config.extractors, self._config.passage_regex)
-            verdict = await self._verdict(found, policy, visit)
-            sent = self._repaired(chat, found, verdict)
+            outcome = await self._context.repaired(chat, policy)
         except Refusal:
+            visit.verdict = "skipped"
             raise
-        except Exception as error:  # our failure must look neither like "clean" nor like the client's
-            verdict, sent = None, self._unchecked(chat, error, visit)
-        if sent is not chat:
-            body = _encoded(sent)
-        await relay.send_on(await self._answer(request, body, options.include_verdict, verdict), send)
+        visit.verdict, visit.conflicts, visit.facts["passages"] = outcome.headline, outcome.conflicts, outcome.passages
+        if outcome.refusal is not None:
+            raise outcome.refusal
+        if outcome.chat is not chat:
+            body = _encoded(outcome.chat)
+        await relay.send_on(await self._answer(request, body, options.include_verdict, outcome.verdict), send)
 
     async def pass_through(self, request: Request, send: Send) -> None:
         """Forward a request as it is, and relay the answer."""
@@ -93,54 +92,6 @@ class Gateway:
             return answer
         shown = {"verdict": visit.verdict, **(annotation.summary(verdict) if verdict else {})}
         return await _showing(answer, {"request_id": visit.id, **shown})
-
-    async def _verdict(self, found: Search, policy: Policy | None, visit: Visit) -> Verdict | None:
-        """Return the verdict, or None where there are no passages.  Raises `Refusal` for what is blocked.
-
-        What the extractors could not read joins ``verdict.unverified``, so that it is never called clean.
-        """
-        visit.facts["passages"] = len(found.passages)
-        if not found.passages:
-            visit.verdict = "unverified" if found.unread else "none"
-            return None
-        verdict = await self._checker.check(found.passages, extractors.question(found), policy)
-        verdict = with_unread(verdict, found.unread)
-        visit.verdict, visit.conflicts = annotation.headline(verdict), len(verdict.conflicts)
-        if verdict.action is Action.BLOCK:
-            raise annotation.blocked(verdict)
-        return verdict
-
-    def _unchecked(self, chat: Mapping[str, Any], error: Exception, visit: Visit) -> Mapping[str, Any]:
-        """Return what the upstream gets of a chat that could not be checked.  Raises `Refusal` (closed)."""
-        visit.verdict, visit.conflicts = "skipped", 0
-        visit.facts["check_error"] = type(error).__name__
-        self._checker.skipped(error)
-        if self._config.on_error == "closed":
-            raise busy("check_failed", "the passages could not be checked, and on_error is closed") from error
-        return self._repaired(chat, Search(chat), None)
-
-    def _repaired(self, chat: Mapping[str, Any], found: Search, verdict: Verdict | None) -> Mapping[str, Any]:
-        """Return what the upstream gets; ``chat`` itself where that is the same."""
-        sign = annotation.mark(self._secret, found.passages or [Passage("", secrets.token_hex())])
-        repaired = {k: v for k, v in chat.items() if k != FIELD} if FIELD in chat else chat
-        if verdict is not None and (found.is_forged or annotation.changes(verdict, found.passages)):
-            repaired = _written(repaired, found, annotation.repair(verdict, sign))
-        if "documents" not in repaired or self._config.documents == "native":
-            return repaired
-        documents = repaired["documents"]
-        repaired = {k: v for k, v in repaired.items() if k != "documents"}
-        if self._config.documents == "rendered":
-            return extractors.with_context(repaired, extractors.rendered(documents, sign))
-        notice = annotation.repair(verdict, sign).notice if verdict else ""
-        return extractors.with_context(repaired, notice) if notice else repaired
-
-
-def _written(chat: Mapping[str, Any], found: Search, repair: Repair) -> Mapping[str, Any]:
-    """Return the chat with the repaired passages where they came from; the notice stands in the first place."""
-    for place in found.places:
-        chat = extractors.replaced(chat, place.path, place.rewritten(repair))
-        repair = replace(repair, notice="")
-    return chat
 
 
 def _unencoded(request: Request, body: bytes) -> bytes:

@@ -463,7 +463,7 @@ def test_a_failure_of_another_stage_is_ours_as_well(serve, upstream, monkeypatch
     def broken(*args):
         raise RecursionError
 
-    monkeypatch.setattr(f"server.gateway.{stage}", broken)
+    monkeypatch.setattr(f"server.context.{stage}", broken)
     client = serve(on_error=on_error, documents="rendered")
     response = client.post(CHAT, json={"messages": ASKED, "documents": DOCUMENTS, "passageguard": {}})
     assert verdict(response) == ("skipped", 0) and response.status_code == (200 if on_error == "open" else 503)
