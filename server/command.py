@@ -135,7 +135,7 @@ def serve(
                                                [by_type]
                                                date = "report"
     Others: key, by_type, routes, max_context_chars, body_timeout_s,
-    shutdown_timeout_s.
+    shutdown_timeout_s, breaker_failures, breaker_cooldown_s.
 
     \b
     Operations: /healthz, /readyz (models loaded), /metrics (Prometheus). Logs

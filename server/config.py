@@ -28,7 +28,7 @@ PREFIX = "PASSAGEGUARD_"
 CHOICES = {"documents": ("native", "rendered", "stripped"), "on_error": ("open", "closed")}
 POSITIVE = (
     "max_body_bytes", "max_context_chars", "max_requests", "check_threads", "max_pairs", "deadline_s", "body_timeout_s",
-    "connect_timeout_s", "read_timeout_s", "shutdown_timeout_s",
+    "connect_timeout_s", "read_timeout_s", "shutdown_timeout_s", "breaker_failures", "breaker_cooldown_s",
 )  # fmt: skip
 
 
@@ -50,6 +50,8 @@ class ServerConfig:
     retriever: one more, in short: ``PRESET=ADDRESS``, for all paths that are not the gateway's.
     deadline_s: seconds until scoring stops and the rest is unverified; a check is given up after twice as long.
     read_timeout_s: seconds that the upstream may be silent; connect_timeout_s: until it accepts a connection.
+    breaker_failures: requests in a row without an answer after which an upstream is left alone for
+        breaker_cooldown_s seconds; then one is let through at a time, until one is answered.
     max_requests: requests handled at once; one more gets 503.  check_threads: checks that run at once.
     """
 
@@ -75,6 +77,8 @@ class ServerConfig:
     connect_timeout_s: float = 5.0
     read_timeout_s: float = 600.0
     shutdown_timeout_s: float = 30.0
+    breaker_failures: int = 5
+    breaker_cooldown_s: float = 10.0
     model: str | None = None
     calibration: str | None = None
     threshold: float | None = None

@@ -7,6 +7,7 @@ address comes from the configuration alone.  Knows nothing about passages.
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -14,8 +15,9 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import httpx
 
+from .breaker import Breaker
 from .config import ServerConfig
-from .errors import BrokenAnswer, Refusal
+from .errors import BrokenAnswer, Refusal, busy
 from .metrics import Metrics
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -73,12 +75,13 @@ class Upstream:
         limits = httpx.Limits(max_connections=config.max_requests, max_keepalive_connections=20)
         self._transport = httpx.AsyncHTTPTransport(limits=limits, retries=0, trust_env=False)
         self._metrics = metrics
+        self._breaker = Breaker(config.breaker_failures, config.breaker_cooldown_s)
 
     @asynccontextmanager
     async def ask(self, method: str, path: bytes, query: bytes, headers: Headers, body: bytes) -> AsyncIterator[Answer]:
         """Yield the answer as soon as its headers are there; leaving the context cancels what has not come yet.
 
-        ``path`` is raw.  Raises `Refusal` (502, 504) where there is no answer, and, while chunks
+        ``path`` is raw.  Raises `Refusal` (502, 503, 504) where there is no answer, and, while chunks
         are read, `BrokenAnswer`.
         """
         target = self._target(_plain(path)) + (b"?" + query if query else b"")
@@ -86,10 +89,15 @@ class Upstream:
             method, self._origin.copy_with(raw_path=target), headers=forwarded(headers), content=body,
             extensions={"timeout": self._timeouts},
         )  # fmt: skip
+        wait_s = self._breaker.wait_s()
+        if wait_s:
+            self._metrics.upstream_errors.add("open")
+            raise busy("upstream_down", "the upstream did not answer lately; try again", math.ceil(wait_s))
         try:
             response = await self._transport.handle_async_request(request)
         except httpx.HTTPError as error:
             raise self._refusal(error) from error
+        self._breaker.succeeded()
         try:
             kept = [(k, v) for k, v in without_hops(response.headers.raw) if not k.lower().startswith(OURS)]
             yield Answer(response.status_code, kept, self._chunks(response))
@@ -115,6 +123,8 @@ class Upstream:
 
     def _refusal(self, error: httpx.HTTPError) -> Refusal:
         """Return our answer for an upstream that gave none.  The error's own words may repeat the address."""
+        if not isinstance(error, httpx.PoolTimeout):  # that one is our own limit
+            self._breaker.failed()
         if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
             refusal = Refusal(502, "upstream_unreachable", "the upstream cannot be reached")
         elif isinstance(error, httpx.PoolTimeout):
