@@ -20,7 +20,7 @@ from detectors.errors import InputError
 from guard import Guard
 from guard.verdict import Verdict
 
-from . import annotation, errors, litellm_api, metrics
+from . import annotation, errors, litellm_api, metrics, page
 from .checks import Checker, CheckFailed, Checks
 from .config import ServerConfig
 from .context import ContextGuard
@@ -66,6 +66,7 @@ def create_app(
     app.add_middleware(Door, config=config, metrics=counted)
     secret = secrets.token_bytes(32)  # notes are marked under it
     _add_own_routes(app, config, checker, counted)
+    page.add_routes(app, config, counted)
     litellm_api.add_routes(app, config, ContextGuard(config, checker, secret))
     app.mount("/", Front(_mounted(config, checker, upstreams, secret)))
     return app

@@ -129,6 +129,11 @@ class ServerConfig:
         """The policy where a request asks for no other."""
         return Policy(Action(self.on_conflict), {ConflictType(t): Action(a) for t, a in self.by_type.items()})
 
+    @property
+    def has_root_route(self) -> bool:
+        """Whether a retriever takes ``/``, where the page would be."""
+        return any(not route.mount for route in self.retrievers())
+
     def guard_config(self) -> GuardConfig:
         """Return the settings of the one Guard.  Raises `ConfigError`."""
         return GuardConfig(

@@ -23,7 +23,9 @@ from .config import ServerConfig
 from .errors import BrokenAnswer, ClientGone, Refusal, busy
 from .metrics import Metrics
 
-OPEN_PATHS = ("/healthz", "/readyz", "/metrics")  # no key, and always a place
+PAGE = "/passageguard"
+OPEN_PATHS = ("/healthz", "/readyz", "/metrics", PAGE)  # no key, and always a place
+UNCOUNTED = ("/v1/passageguard/stats",)  # the page's own; no line in the log, no recent request
 KEY = b"x-passageguard-key"
 OTHER_KEYS = {"/beta/litellm_basic_guardrail_api": b"x-api-key"}  # what clients of that path call our key
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -63,6 +65,7 @@ class Door:
     def __init__(self, app: ASGIApp, config: ServerConfig, metrics: Metrics) -> None:
         self._app, self._config, self._metrics = app, config, metrics
         self._inside = 0
+        self._open = OPEN_PATHS if config.has_root_route else (*OPEN_PATHS, "/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -93,7 +96,7 @@ class Door:
             self._record(scope, visit)
 
     async def _admit(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
-        if scope["path"] in OPEN_PATHS:
+        if scope["path"] in self._open:
             await self._app(scope, receive, send)
             return
         self._inside += 1
@@ -139,8 +142,12 @@ class Door:
         self._metrics.request_s.observe(seconds)
         if visit.verdict is not None:
             self._metrics.verdicts.add(visit.verdict)
-        if scope["path"] in OPEN_PATHS:
+        if scope["path"] in (*self._open, *UNCOUNTED):
             return
+        self._metrics.recent.append({
+            "route": visit.route, "status": visit.status, "verdict": visit.verdict, "conflicts": visit.conflicts,
+            "passages": visit.facts.get("passages"), "seconds": round(seconds, 4),
+        })  # fmt: skip
         verdict = {} if visit.verdict is None else {"verdict": visit.verdict, "conflicts": visit.conflicts}
         facts = {
             "request_id": visit.id, "method": scope["method"], "path": scope["path"][:200], "status": visit.status,

@@ -7,10 +7,14 @@ what is counted.
 from __future__ import annotations
 
 import threading
+import time
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+RECENT = 50  # requests of which facts are kept
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -29,10 +33,13 @@ class Counter:
         with self._lock:
             self._values[values] = self._values.get(values, 0.0) + by
 
-    def lines(self) -> Iterator[str]:
+    def values(self) -> list[tuple[tuple[str, ...], float]]:
+        """Return (label values, count), sorted."""
         with self._lock:
-            values = dict(self._values)
-        for key, value in sorted(values.items()):
+            return sorted(self._values.items())
+
+    def lines(self) -> Iterator[str]:
+        for key, value in self.values():
             yield f"{self.name}{_braces(zip(self.labels, key, strict=True))} {value:g}"
 
 
@@ -78,11 +85,17 @@ class Metrics:
         self.upstream_errors = Counter("passageguard_upstream_errors_total", "Upstream failures, by kind.", "kind")
         self.check_s = Histogram("passageguard_check_seconds", "Seconds of one check, its wait included.")
         self.request_s = Histogram("passageguard_request_seconds", "Seconds of one request, upstream included.")
+        self.recent: deque[Mapping[str, Any]] = deque(maxlen=RECENT)  # facts of the latest requests, without text
+        self._started = time.monotonic()
+
+    @property
+    def uptime_s(self) -> float:
+        return round(time.monotonic() - self._started, 1)
 
     def text(self) -> str:
         """Return everything in the exposition format."""
         lines: list[str] = []
-        for metric in vars(self).values():
+        for metric in (m for m in vars(self).values() if isinstance(m, (Counter, Histogram))):
             lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.kind}", *metric.lines()]
         return "\n".join(lines) + "\n"
 

@@ -720,7 +720,7 @@ def test_check_fails_openly(serve):
     assert "retry-after" in response.headers
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/passageguard/check"), ("POST", "/nowhere"), ("GET", "/")])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/passageguard/check"), ("POST", "/nowhere"), ("GET", "/x")])
 def test_unknown_paths_answer_in_the_same_shape(serve, upstream, method, path):
     response = serve().request(method, path)
     assert response.status_code in (404, 405) and response.json()["error"]["type"] == "invalid_request_error"
