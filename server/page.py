@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +25,11 @@ FILE = Path(__file__).with_name("page.html")
 def add_routes(app: FastAPI, config: ServerConfig, counted: Metrics) -> None:
     """Add the page, at ``/`` too unless a retriever is there, and the counts."""
 
+    text = FILE.read_text(encoding="utf-8")
+
     def page() -> Response:
         """Show the page."""
-        return HTMLResponse(FILE.read_bytes(), headers=headers())
+        return HTMLResponse(text, headers=headers(text))
 
     for path in [PAGE] if config.has_root_route else [PAGE, "/"]:
         app.get(path, include_in_schema=False)(page)
@@ -52,10 +53,8 @@ def statistics(counted: Metrics) -> dict[str, Any]:
     return {"uptime_s": counted.uptime_s, "requests": requests, **counts, "recent": [*counted.recent][::-1]}
 
 
-@cache
-def headers() -> dict[str, str]:
+def headers(text: str) -> dict[str, str]:
     """Return the page's security headers."""
-    text = FILE.read_text(encoding="utf-8")
     hashes = {tag: _hash(re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.S)) for tag in ("script", "style")}
     policy = (
         f"default-src 'none'; script-src {hashes['script']}; style-src {hashes['style']}; connect-src 'self'; "
