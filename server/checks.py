@@ -20,6 +20,7 @@ from guard.policy import Policy, decide
 from guard.remediate import remediate
 from guard.verdict import Status, Verdict
 
+from . import telemetry
 from .config import ServerConfig
 from .metrics import Metrics
 
@@ -66,12 +67,11 @@ class Checker:
         Raises `InputError` for passages that cannot be checked, `CheckFailed` for whatever else went wrong.
         """
         started = time.monotonic()
+        self._metrics.checks_in_flight.add(by=1)
         try:
-            if sum(len(p.text) for p in passages) > self._config.max_context_chars:
-                raise InputError(f"the passages are over {self._config.max_context_chars:,} characters; send fewer")
-            work = asyncio.get_running_loop().run_in_executor(self._threads, self._verdict, passages, question, policy)
-            async with asyncio.timeout(2 * self._config.deadline_s):
-                verdict = await work
+            with telemetry.span(telemetry.CHECK) as told:
+                verdict = await self._within_deadline(passages, question, policy)
+                told |= {"passages": len(passages), "conflicts": len(verdict.conflicts)}
         except InputError:
             self._metrics.failures.add("input")
             raise
@@ -81,10 +81,20 @@ class Checker:
             log.error("check failed", extra={"error": type(error).__name__})
             raise failed from error
         finally:
+            self._metrics.checks_in_flight.add(by=-1)
             self._metrics.check_s.observe(time.monotonic() - started)
         for conflict in verdict.conflicts:
             self._metrics.conflicts.add(conflict.type.value)
         return verdict
+
+    async def _within_deadline(
+        self, passages: Sequence[Passage], question: str | None, policy: Policy | None
+    ) -> Verdict:
+        if sum(len(p.text) for p in passages) > self._config.max_context_chars:
+            raise InputError(f"the passages are over {self._config.max_context_chars:,} characters; send fewer")
+        work = asyncio.get_running_loop().run_in_executor(self._threads, self._verdict, passages, question, policy)
+        async with asyncio.timeout(2 * self._config.deadline_s):
+            return await work
 
     def skipped(self, error: Exception) -> None:
         """Count a check that did not come about, unless it failed here and is counted already."""

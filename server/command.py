@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .config import ServerConfig
 
 LISTEN, GATEWAY, POLICY, DETECTION, LIMITS = "Where to listen", "Gateway", "Policy", "Detection", "Limits"
+VERIFIER = "Verifier (off unless given)"
 
 
 def serve(
@@ -83,6 +84,22 @@ def serve(
     ] = None,
     max_pairs: Annotated[
         int | None, typer.Option(help="Most sentence pairs to score (5000).", rich_help_panel=DETECTION)
+    ] = None,
+    verify_url: Annotated[
+        str | None,
+        typer.Option(
+            help="OpenAI-compatible endpoint that is sent the sentence pairs that matter: http://localhost:8000/v1.",
+            rich_help_panel=VERIFIER,
+        ),
+    ] = None,
+    verify_model: Annotated[
+        str | None, typer.Option(help="The model to ask for there.", rich_help_panel=VERIFIER)
+    ] = None,
+    verify_key_env: Annotated[
+        str | None, typer.Option(help="Environment variable that holds the key.", rich_help_panel=VERIFIER)
+    ] = None,
+    verify_max_calls: Annotated[
+        int | None, typer.Option(help="Most requests of one check (20).", rich_help_panel=VERIFIER)
     ] = None,
     deadline_s: Annotated[
         float | None,

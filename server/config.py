@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from detectors.errors import ConfigError
 from detectors.evidence import ConflictType
-from guard import Action, GuardConfig, Policy
+from guard import Action, GuardConfig, Policy, VerifierConfig
 
 from . import routes
 from .extractors import EXTRACTORS
@@ -52,6 +52,9 @@ class ServerConfig:
     read_timeout_s: seconds that the upstream may be silent; connect_timeout_s: until it accepts a connection.
     breaker_failures: requests in a row without an answer after which an upstream is left alone for
         breaker_cooldown_s seconds; then one is let through at a time, until one is answered.
+    verify_url, verify_model: an OpenAI-compatible endpoint that gives a second opinion (`detectors.verifier`);
+        verify_key_env: the variable that holds its key; verify_max_calls: requests of one check.  It has the time that
+        deadline_s leaves.
     max_requests: requests handled at once; one more gets 503.  check_threads: checks that run at once.
     """
 
@@ -83,6 +86,10 @@ class ServerConfig:
     calibration: str | None = None
     threshold: float | None = None
     max_pairs: int = 5_000
+    verify_url: str | None = None
+    verify_model: str | None = None
+    verify_key_env: str | None = None
+    verify_max_calls: int = 20
 
     def __post_init__(self) -> None:
         for name, kind in _KINDS.items():
@@ -139,7 +146,17 @@ class ServerConfig:
         return GuardConfig(
             model=self.model, calibration=self.calibration, threshold=self.threshold, max_pairs=self.max_pairs,
             deadline_s=self.deadline_s, max_passage_chars=self.max_context_chars, policy=self.policy,
+            verifier=self._verifier(),
         )  # fmt: skip
+
+    def _verifier(self) -> VerifierConfig | None:
+        if self.verify_url is None and self.verify_model is None and self.verify_key_env is None:
+            return None
+        if self.verify_url is None or self.verify_model is None:
+            raise ConfigError("verify_url and verify_model belong together; give both")
+        return VerifierConfig(
+            self.verify_url, self.verify_model, self.verify_key_env, self.verify_max_calls, self.deadline_s
+        )
 
 
 def _route(name: str, table: object) -> Route:

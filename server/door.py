@@ -19,6 +19,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from . import telemetry
 from .config import ServerConfig
 from .errors import BrokenAnswer, ClientGone, Refusal, busy
 from .metrics import Metrics
@@ -74,6 +75,18 @@ class Door:
         headers = _headers(scope)
         visit = Visit(_request_id(headers))
         scope.setdefault("state", {})["visit"] = visit
+        with telemetry.span(telemetry.REQUEST, headers) as told:
+            await self._answer(scope, headers, receive, send, visit)
+            told |= {
+                "method": scope["method"], "status": visit.status, "route": visit.route, "verdict": visit.verdict,
+                "conflicts": visit.conflicts, "passages": visit.facts.get("passages"),
+                "operation": telemetry.OPERATIONS.get(visit.route),
+            }  # fmt: skip
+
+    async def _answer(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send, visit: Visit
+    ) -> None:
+        """Let the request in, and answer whatever goes wrong."""
         answer = _answering(send, visit)
         try:
             async with visit.closing:

@@ -79,11 +79,13 @@ class Metrics:
     def __init__(self) -> None:
         self.requests = Counter("passageguard_requests_total", "Requests by route and status.", "route", "status")
         self.in_flight = Gauge("passageguard_requests_in_flight", "Requests being handled.")
+        self.checks_in_flight = Gauge("passageguard_checks_in_flight", "Checks that run or wait for a thread.")
         self.verdicts = Counter("passageguard_verdicts_total", "Verdicts of checked requests.", "verdict")
         self.conflicts = Counter("passageguard_conflicts_total", "Conflicts found, by type.", "type")
         self.failures = Counter("passageguard_check_failures_total", "Checks that failed, by reason.", "reason")
         self.upstream_errors = Counter("passageguard_upstream_errors_total", "Upstream failures, by kind.", "kind")
         self.check_s = Histogram("passageguard_check_seconds", "Seconds of one check, its wait included.")
+        self.upstream_s = Histogram("passageguard_upstream_seconds", "Seconds until an upstream's headers came.")
         self.request_s = Histogram("passageguard_request_seconds", "Seconds of one request, upstream included.")
         self.recent: deque[Mapping[str, Any]] = deque(maxlen=RECENT)  # facts of the latest requests, without text
         self._started = time.monotonic()

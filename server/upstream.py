@@ -8,6 +8,7 @@ address comes from the configuration alone.  Knows nothing about passages.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -93,10 +94,12 @@ class Upstream:
         if wait_s:
             self._metrics.upstream_errors.add("open")
             raise busy("upstream_down", "the upstream did not answer lately; try again", math.ceil(wait_s))
+        started = time.monotonic()
         try:
             response = await self._transport.handle_async_request(request)
         except httpx.HTTPError as error:
             raise self._refusal(error) from error
+        self._metrics.upstream_s.observe(time.monotonic() - started)
         self._breaker.succeeded()
         try:
             kept = [(k, v) for k, v in without_hops(response.headers.raw) if not k.lower().startswith(OURS)]

@@ -59,6 +59,12 @@ def test_the_environment_takes_lists_tables_and_texts():
         ({"read_timeout_s": float("inf")}, "read_timeout_s"),
         ({"max_body_bytes": 1.5}, "max_body_bytes"),
         ({"threshold": 3.0}, "threshold"),
+        ({"verify_url": "http://h/v1"}, "verify_url and verify_model belong together"),
+        ({"verify_model": "m"}, "verify_url and verify_model belong together"),
+        ({"verify_url": "h", "verify_model": "m"}, "verifier: base_url"),
+        ({"verify_url": "http://h", "verify_model": "m", "verify_max_calls": 0}, "verifier: max_calls"),
+        ({"breaker_failures": 0}, "breaker_failures must be positive"),
+        ({"retriever": "qdrant"}, "retriever.upstream must be an address"),
         ({"key": ""}, "key"),
         ({"key": "with space"}, "key"),
     ],
@@ -119,6 +125,15 @@ def test_serve_takes_flags(serving):
     )  # fmt: skip
     assert ran.code == 0 and config.upstream == "http://h/v1" and config.on_conflict == "drop"
     assert config.extractors == ("tools", "regex") and config.port == 0
+
+
+def test_serve_takes_a_verifier(serving):
+    ran, (config,) = serving(
+        "serve", "--verify-url", "http://h", "--verify-model", "m", "--verify-key-env", "SOME_KEY", "--deadline-s", "2"
+    )
+    verifier = config.guard_config().verifier
+    assert ran.code == 0 and (verifier.model, verifier.api_key_env, verifier.deadline_s) == ("m", "SOME_KEY", 2.0)
+    assert verifier.endpoint == "http://h/v1/chat/completions" and ServerConfig().guard_config().verifier is None
 
 
 def test_serve_names_what_is_wrong_on_one_line(serving, monkeypatch):
