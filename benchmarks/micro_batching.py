@@ -5,8 +5,8 @@
 Two kinds of request, both from the suite's tune half (`check_latency.request`): ``small``, one set of two to four short
 passages, where a request alone fills no batch, and ``ten``, ten passages of about 100 words.  ``batched`` is what a
 micro-batcher would do: checks run in as many threads as there are clients, and one thread scores all pairs that wait.
-Every mode sees the same requests with an empty cache; rounds alternate, and the medians are printed.
-``largest_change`` is how far a conflict's score is from that of the check alone, ``other_conflicts`` how many verdicts
+``pair_by_pair`` scores without any batch: what batching inside a request brings.  Every mode sees the same requests
+with an empty cache; rounds alternate, and the medians are printed.  ``largest_change`` is how far a conflict's score is from that of the check alone, ``other_conflicts`` how many verdicts
 differ.
 """
 
@@ -71,6 +71,14 @@ class BatchingScorer(nli.NLIModel):
                 rows = rows[len(pairs) :]
 
 
+class PairByPair(nli.NLIModel):
+    """Scores one pair a call."""
+
+    def score(self, pairs: Sequence[tuple[str, str]], on_batch: Callable[[int], None] | None = None) -> nli.Scores:
+        rows = [super(PairByPair, self).score([pair]) for pair in pairs]
+        return np.concatenate([np.zeros((0, 3), dtype=np.float32), *rows])
+
+
 def timed(scorer: nli.NLIModel, requests: Sequence[list[Passage]], threads: int) -> tuple[float, list[Verdict]]:
     guard = Guard(scorer=scorer)
     with ThreadPoolExecutor(threads) as pool:
@@ -80,7 +88,12 @@ def timed(scorer: nli.NLIModel, requests: Sequence[list[Passage]], threads: int)
 
 
 def run(requests: Sequence[list[Passage]], clients: int, rounds: int) -> dict[str, Any]:
-    modes = {"one_at_a_time": (nli.NLIModel, 1), "threads": (nli.NLIModel, 2), "batched": (BatchingScorer, clients)}
+    modes = {
+        "pair_by_pair": (PairByPair, 1),
+        "one_at_a_time": (nli.NLIModel, 1),
+        "threads": (nli.NLIModel, 2),
+        "batched": (BatchingScorer, clients),
+    }
     rates: dict[str, list[float]] = {name: [] for name in modes}
     verdicts: dict[str, list[Verdict]] = {}
     for _ in range(rounds):

@@ -19,7 +19,7 @@ from .retrieval import Retrieval
 from .routes import Route
 from .upstream import Upstream
 
-OWN = ("/v1/passageguard", "/passageguard")
+OWN = "/v1/passageguard"
 Handler = Callable[[Request, str, Send], Awaitable[None]]  # request, plain path, send
 
 
@@ -61,7 +61,7 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         path = re.sub(r"/+", "/", scope["path"]).rstrip("/") or "/"
-        if path.startswith(OWN):
+        if path == OWN or path.startswith(f"{OWN}/"):
             raise Refusal(404, "not_found", f"no {request.method} {path} here")
         for m in self._mounted:
             if m.holds(path):

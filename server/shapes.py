@@ -97,7 +97,7 @@ class Rerank:
         for passage_id, at in hits.homes.items():
             if passage_id in behind:
                 results[at].update(dict.fromkeys(_score_keys(results[at]), min(lowest, 0.0)))
-            results[at].pop(FIELD, None)
+            results[at] = _harmless({k: v for k, v in results[at].items() if k != FIELD})
             if passage_id in repair.notes:
                 results[at][FIELD] = repair.notes[passage_id]
         ordered = [results[at] for at in hits.ordered(repair.order, len(results))]
@@ -119,6 +119,16 @@ def _text(document: Any) -> str | None:
         return document
     own = document if isinstance(document, dict) else {}
     return next((own[k] for k in TEXT_KEYS if isinstance(own.get(k), str)), None)
+
+
+def _harmless(result: dict[str, Any]) -> dict[str, Any]:
+    """Return a result whose text, where it holds one, has no forged notes."""
+    document, nothing = result.get("document"), Repair((), {})
+    if isinstance(result.get("text"), str):
+        result["text"] = nothing.told("", result["text"])
+    if isinstance(document, dict) and isinstance(document.get("text"), str):
+        result["document"] = {**document, "text": nothing.told("", document["text"])}
+    return result
 
 
 def _score_keys(result: Any) -> list[str]:
