@@ -6,8 +6,8 @@ Two kinds of request, both from the suite's tune half (`check_latency.request`):
 passages, where a request alone fills no batch, and ``ten``, ten passages of about 100 words.  ``batched`` is what a
 micro-batcher would do: checks run in as many threads as there are clients, and one thread scores all pairs that wait.
 ``pair_by_pair`` scores without any batch: what batching inside a request brings.  Every mode sees the same requests
-with an empty cache; rounds alternate, and the medians are printed.  ``largest_change`` is how far a conflict's score is from that of the check alone, ``other_conflicts`` how many verdicts
-differ.
+with an empty cache; rounds alternate, and the medians are printed.  ``largest_change`` is how far a conflict's score is
+from that of the check alone, ``other_conflicts`` how many verdicts differ.
 """
 
 from __future__ import annotations
