@@ -6,7 +6,8 @@ Two kinds of request, both from the suite's tune half (`check_latency.request`):
 passages, where a request alone fills no batch, and ``ten``, ten passages of about 100 words.  ``batched`` is what a
 micro-batcher would do: checks run in as many threads as there are clients, and one thread scores all pairs that wait.
 ``pair_by_pair`` scores without any batch: what batching inside a request brings.  Every mode sees the same requests
-with an empty cache; rounds alternate, and the medians are printed.  ``largest_change`` is how far a conflict's score is
+with an empty cache; rounds alternate, and the medians are printed, with the processor time of a request, which a busy
+machine changes less.  ``largest_change`` is how far a conflict's score is
 from that of the check alone, ``other_conflicts`` how many verdicts differ.
 """
 
@@ -79,12 +80,14 @@ class PairByPair(nli.NLIModel):
         return np.concatenate([np.zeros((0, 3), dtype=np.float32), *rows])
 
 
-def timed(scorer: nli.NLIModel, requests: Sequence[list[Passage]], threads: int) -> tuple[float, list[Verdict]]:
+def timed(scorer: nli.NLIModel, requests: Sequence[list[Passage]], threads: int) -> tuple[float, float, list[Verdict]]:
+    """Return requests a second, processor seconds a request, and the verdicts."""
     guard = Guard(scorer=scorer)
     with ThreadPoolExecutor(threads) as pool:
-        started = time.perf_counter()
+        started, before = time.perf_counter(), time.process_time()
         verdicts = list(pool.map(guard.check, requests))
-        return len(requests) / (time.perf_counter() - started), verdicts
+        seconds, cpu_s = time.perf_counter() - started, time.process_time() - before
+        return len(requests) / seconds, cpu_s / len(requests), verdicts
 
 
 def run(requests: Sequence[list[Passage]], clients: int, rounds: int) -> dict[str, Any]:
@@ -95,18 +98,21 @@ def run(requests: Sequence[list[Passage]], clients: int, rounds: int) -> dict[st
         "batched": (BatchingScorer, clients),
     }
     rates: dict[str, list[float]] = {name: [] for name in modes}
+    spent: dict[str, list[float]] = {name: [] for name in modes}
     verdicts: dict[str, list[Verdict]] = {}
     for _ in range(rounds):
         for name, (kind, threads) in modes.items():
             scorer = kind.like(nli.load())
-            rate, verdicts[name] = timed(scorer, requests, threads)
+            rate, cpu_s, verdicts[name] = timed(scorer, requests, threads)
             rates[name].append(rate)
+            spent[name].append(1e3 * cpu_s)
             if isinstance(scorer, BatchingScorer):
                 scorer.close()
     found = {name: [scores(v) for v in each] for name, each in verdicts.items()}
     pairs = list(zip(found["one_at_a_time"], found["batched"], strict=True))
     return {
         "requests_per_s": {name: median(each) for name, each in rates.items()},
+        "cpu_ms_per_request": {name: median(each) for name, each in spent.items()},
         "pairs_per_request": float(np.mean([v.stats["pairs"] for v in verdicts["threads"]])),
         "other_conflicts": sum(a.keys() != b.keys() for a, b in pairs),
         "largest_change": max((abs(a[k] - b[k]) for a, b in pairs for k in a.keys() & b.keys()), default=0.0),

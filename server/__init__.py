@@ -1,5 +1,6 @@
-"""Wire formats over `guard`: the own API and the gateway.  A leaf that nothing imports.
+"""Wire formats over `guard`: the own API, the gateway and routes to retrievers.  A leaf that nothing imports.
 
-The path of one request: `door` (limits, key, request id) → `gateway` (read it top to bottom) → `extractors` → `checks`
-→ `annotation` → `upstream`.
+The path of a chat: `door` (limits, key, request id) → `front` → `gateway` → `context` → `extractors` → `checks` →
+`annotation` → `upstream`.  That of a search: `door` → `front` → `retrieval` → `upstream` → `shapes` → `checks` →
+`annotation`.
 """
