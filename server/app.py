@@ -20,7 +20,7 @@ from detectors.errors import InputError
 from guard import Guard
 from guard.verdict import Verdict
 
-from . import annotation, errors, litellm_api, metrics, page
+from . import annotation, errors, litellm_api, metrics, openapi, page
 from .checks import Checker, CheckFailed, Checks
 from .config import ServerConfig
 from .context import ContextGuard
@@ -31,6 +31,7 @@ from .retrieval import Retrieval
 from .schemas import BatchRequest, CheckRequest
 from .upstream import Upstream
 
+NOT_READY: dict[str, Any] = {"description": "Not yet, or never.", "content": {"text/plain": {"schema": openapi.TEXT}}}
 GATEWAY = "gateway"  # its upstream's name, which no mount can have
 
 
@@ -102,16 +103,16 @@ def _add_own_routes(app: FastAPI, config: ServerConfig, checker: Checker, counte
         except CheckFailed as error:
             raise errors.busy("check_failed", str(error)) from error
 
-    @app.post("/v1/passageguard/check")
+    @app.post("/v1/passageguard/check", responses=openapi.answers(openapi.VERDICT, "The verdict."))
     async def check(asked: CheckRequest, request: Request) -> Response:
-        """Check passages against each other.  The answer is the verdict (schema: guard/verdict.schema.json)."""
+        """Check passages against each other.  The answer is the verdict (guard/verdict.schema.json)."""
         visit: Visit = request.state.visit
         visit.route, visit.facts["passages"] = "check", len(asked.passages)
         verdict = await verdict_of(asked, "")
         visit.verdict, visit.conflicts = annotation.headline(verdict), len(verdict.conflicts)
         return JSONResponse(verdict.to_dict())
 
-    @app.post("/v1/passageguard/check/batch")
+    @app.post("/v1/passageguard/check/batch", responses=openapi.answers(openapi.BATCH, "A result for each."))
     async def check_batch(asked: BatchRequest, request: Request) -> Response:
         """Check several requests, one after another; each result is a verdict or an error."""
         request.state.visit.route = "batch"
@@ -123,12 +124,12 @@ def _add_own_routes(app: FastAPI, config: ServerConfig, checker: Checker, counte
                 results.append(refusal.body())
         return JSONResponse({"results": results})
 
-    @app.get("/healthz")
+    @app.get("/healthz", response_class=PlainTextResponse)
     async def healthz() -> Response:
         """Say that the server runs."""
         return PlainTextResponse("ok\n")
 
-    @app.get("/readyz")
+    @app.get("/readyz", response_class=PlainTextResponse, responses={503: NOT_READY})
     async def readyz() -> Response:
         """Say whether the models are loaded."""
         if checker.is_ready:
@@ -136,7 +137,7 @@ def _add_own_routes(app: FastAPI, config: ServerConfig, checker: Checker, counte
         state = "models could not be loaded; see the log" if checker.load_error else "models are being loaded"
         return PlainTextResponse(f"{state}\n", 503, {"retry-after": "1"})
 
-    @app.get("/metrics")
+    @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics_text() -> Response:
         """Return all counts in Prometheus' format."""
         return Response(counted.text(), media_type=metrics.CONTENT_TYPE)

@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse, Response
 
-from . import extractors
+from . import extractors, openapi
 from .config import ServerConfig
 from .context import ContextGuard
 from .door import Visit
@@ -37,7 +37,7 @@ class GuardrailRequest(BaseModel):
 def add_routes(app: FastAPI, config: ServerConfig, context: ContextGuard) -> None:
     """Add the one route."""
 
-    @app.post(PATH)
+    @app.post(PATH, responses=openapi.answers(openapi.GUARDRAIL, "What is to be done."))
     async def litellm_guardrail(asked: GuardrailRequest, request: Request) -> Response:
         """Check the passages in the texts of a request to LiteLLM; answers of models are left alone."""
         visit: Visit = request.state.visit

@@ -15,6 +15,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from . import openapi
 from .config import ServerConfig
 from .door import PAGE
 from .metrics import Metrics
@@ -34,7 +35,7 @@ def add_routes(app: FastAPI, config: ServerConfig, counted: Metrics) -> None:
     for path in [PAGE] if config.has_root_route else [PAGE, "/"]:
         app.get(path, include_in_schema=False)(page)
 
-    @app.get("/v1/passageguard/stats")
+    @app.get("/v1/passageguard/stats", responses=openapi.answers(openapi.STATS, "The counts."))
     async def stats() -> Response:
         """Return counts since the start, and facts of the latest requests; no text of any."""
         return JSONResponse(statistics(counted), headers={"cache-control": "no-store"})

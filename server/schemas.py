@@ -23,10 +23,17 @@ OPTIONS = ("on_conflict", "by_type", "include_verdict")  # may stand in headers,
 OURS = "x-passageguard-"
 
 
+def _or_text(schema: dict[str, Any]) -> None:
+    """Say in the schema that a string will do."""
+    described = dict(schema)
+    schema.clear()
+    schema["anyOf"] = [{"type": "string"}, described]
+
+
 class PassageIn(BaseModel):
     """A passage: a string, or an object; fields other than these join ``metadata``."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", json_schema_extra=_or_text)
 
     text: str
     id: Annotated[str, Field(min_length=1)] | None = None
