@@ -1,10 +1,12 @@
 """Answers of retrievers, over real sockets: rerank, Dify's external knowledge, vector stores."""
 
+import asyncio
 import json
+import socket
 import time
 
 import pytest
-from serving import FIXTURES, MARK, NEW, OLD, OTHER, FakeGuard, answering, counts, streaming, verdict
+from serving import FIXTURES, MARK, NEW, OLD, OTHER, FakeGuard, answering, counts, eventually, streaming, verdict
 
 serve, upstream, shared_upstream, logged = FIXTURES
 
@@ -257,3 +259,54 @@ def test_a_forged_note_in_a_returned_document_is_made_harmless(serve, upstream):
     assert verdict(response) == ("unverified", 0)
     harmless = {"text": forged.replace("[PassageGuard", "(PassageGuard"), "k": 1}
     assert response.json()["results"] == [{**results[0], "document": harmless}, results[1]]
+
+
+def test_a_retriever_that_is_silent_is_504(serve, upstream):
+    async def silent(reader, writer):
+        await asyncio.sleep(5)
+
+    upstream.script = silent
+    response = retrieval(serve(read_timeout_s=0.2))
+    assert response.status_code == 504 and response.json()["error"]["code"] == "upstream_timeout"
+
+
+def test_a_client_that_leaves_cancels_the_retriever(serve, upstream):
+    async def half(reader, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{")
+
+    upstream.script, client = half, serve()
+    head = b"POST /retrieval HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+    with socket.create_connection(("127.0.0.1", client.base_url.port)) as connection:
+        connection.sendall(head)
+        eventually(lambda: upstream.received)
+        assert not upstream.gone.is_set()
+    assert upstream.gone.wait(3)
+
+
+def test_no_text_of_a_retriever_reaches_logs_and_metrics(serve, upstream, logged):
+    canary = "canary7xq"
+    record = {"content": f"{canary} {OLD}", "score": 1, "title": canary, "metadata": {"document_id": canary}}
+    upstream.script = said({"records": [record, {"content": NEW, "score": 0.5, "metadata": {}}]})
+    client = serve(on_conflict="drop")
+    retrieval(client, asked={"query": canary}, headers={"X-Passageguard-Query": canary})
+    upstream.script = said(f'{{"records": ["{canary}'.encode())
+    retrieval(client, asked={"query": canary})
+    eventually(lambda: sum('"event": "request"' in line for line in logged) == 2)
+    assert canary not in "".join(logged) and canary not in client.get("/metrics").text
+
+
+@pytest.mark.clients
+def test_the_openai_client_searches_a_vector_store(serve, upstream):
+    openai = pytest.importorskip("openai")
+    data = [
+        {"file_id": f"f{n}", "filename": "a", "score": 0.9 - n / 10, "attributes": {"n": n},
+         "content": [{"type": "text", "text": text}]}
+        for n, text in enumerate((OLD, NEW, OTHER))
+    ]  # fmt: skip
+    upstream.script = said({"object": "vector_store.search_results.page", "data": data, "has_more": False})
+    http = serve(on_conflict="drop")
+    client = openai.OpenAI(base_url=f"{http.base_url}/v1", api_key="sk-test", max_retries=0)
+    found = client.vector_stores.search("vs_1", query=QUERY)
+    assert [result.file_id for result in found] == ["f0", "f2"] and found.data[0].attributes == {"n": 0}
+    reply = client.vector_stores.with_raw_response.search("vs_1", query=QUERY, extra_body={"passageguard": {}})
+    assert reply.headers["x-passageguard-verdict"] == "dropped"
