@@ -121,10 +121,10 @@ def serve(
         int | None, typer.Option(help="Checks that run at once (2).", rich_help_panel=LIMITS)
     ] = None,
 ) -> None:
-    """Serve checks over HTTP, alone or in front of an OpenAI-compatible endpoint.
+    """Serve checks over HTTP, alone or in front of a model or a retriever.
 
     \b
-    Alone:
+    Alone, with a page at http://localhost:8780/:
       passageguard serve
       curl localhost:8780/v1/passageguard/check --json \\
         '{"passages": ["The trial lasts 14 days.", "The trial lasts 30 days."]}'
@@ -136,8 +136,14 @@ def serve(
       passageguard serve --upstream http://localhost:11434 --on-conflict block
 
     \b
-    Passages of /v1/chat/completions are checked before it is forwarded; all
-    else under /v1/ passes through. Every checked answer has the headers
+    In front of a retriever: its hits are checked.
+      passageguard serve --retriever elasticsearch=http://localhost:9200
+
+    \b
+    Passages of /v1/chat/completions and /v2/chat are checked before it is
+    forwarded, results of /rerank, /retrieval and vector stores before they
+    are returned; all else under /v1/ and /v2/ passes through. Every checked
+    answer has the headers
       x-passageguard-verdict    none, clean, reported, annotated, reranked,
                                 dropped, blocked, unverified or skipped
       x-passageguard-conflicts  how many
@@ -149,7 +155,7 @@ def serve(
     Settings come from flags, then PASSAGEGUARD_* variables, then --config:
       PASSAGEGUARD_KEY=… passageguard serve    clients send X-Passageguard-Key
       passageguard serve --config server.toml  upstream = "http://…"
-                                               [by_type]
+                                               \\[by_type]
                                                date = "report"
     Others: key, by_type, routes, max_context_chars, body_timeout_s,
     shutdown_timeout_s, breaker_failures, breaker_cooldown_s.

@@ -155,4 +155,4 @@ def test_the_help_teaches_every_setting(serving):
     text = ran.out.replace("-", "_").lower()
     missing = [f.name for f in fields(ServerConfig) if f.name not in text]
     assert ran.code == 0 and missing == []
-    assert "curl" in text and "passageguard serve __upstream" in text
+    assert "[by_type]" in text and "curl" in text and "passageguard serve __upstream" in text
