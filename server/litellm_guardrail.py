@@ -25,7 +25,7 @@ from litellm.types.guardrails import GuardrailEventHooks
 
 from guard import Guard
 
-from .checks import Checker, Checks
+from .checks import WARM_UP, Checker, Checks
 from .config import ServerConfig, load
 from .context import ContextGuard
 from .errors import Refusal
@@ -40,10 +40,15 @@ class PassageGuardrail(CustomGuardrail):
     """Checks the passages of chats, ``documents`` included, before LiteLLM sends them on."""
 
     def __init__(self, config: ServerConfig | None = None, guard: Checks | None = None, **kwargs: Any) -> None:
-        """Build it with settings of one's own, or those of the environment.  Raises `ConfigError`."""
+        """Build it with settings of one's own, or those of the environment, and load the models.
+
+        Raises `ConfigError`, and `ModelError` for a model that cannot be loaded.
+        """
         super().__init__(**{"supported_event_hooks": [GuardrailEventHooks.pre_call], **kwargs})
         self._settings = config or load({}, os.environ)
-        checker = Checker(guard or Guard(self._settings.guard_config()), self._settings, Metrics())
+        loaded = guard or Guard(self._settings.guard_config())
+        loaded.check(WARM_UP)  # the first request must not wait for it
+        checker = Checker(loaded, self._settings, Metrics())
         self._context = ContextGuard(self._settings, checker, secrets.token_bytes(32))
 
     async def async_pre_call_hook(

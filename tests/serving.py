@@ -114,7 +114,14 @@ class Upstream:
         return Received(head[0], headers, await reader.readexactly(length))
 
     def stop(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        async def end():
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self.loop.stop()
+
+        asyncio.run_coroutine_threadsafe(end(), self.loop)
 
 
 def answering(body, status="200 OK", headers=("Content-Type: application/json",), close=False):

@@ -118,6 +118,10 @@ def guardrail(monkeypatch):
     sys.modules.pop("server.litellm_guardrail", None)
 
 
+def test_the_models_are_loaded_before_the_first_request(guardrail):
+    assert guardrail()._context._checker._guard.questions == [None]
+
+
 def hooked(guardrail, data, call_type="completion"):
     return asyncio.run(guardrail.async_pre_call_hook(None, None, data, call_type))
 

@@ -215,6 +215,14 @@ def test_a_route_of_ones_own_below_a_mount(behind, upstream):
     assert client.get("/docsearch").status_code == 404 and len(upstream.received) == 2
 
 
+def test_lists_may_stand_under_names(behind, upstream):
+    found = {"a": [{"t": OLD}, {"t": NEW}], "b": [{"t": NEW}], "c": 5}
+    upstream.script = said({"by": found})
+    route = {"match": "GET|POST /q", "passages": "$.by.*[*]", "fields": {"text": "t"}, "write": "note"}
+    client = behind(route, on_conflict="drop")
+    assert client.get("/q").json() == {"by": {**found, "a": [{"t": OLD}]}}
+
+
 def test_a_retriever_and_a_gateway_share_one_server(serve, upstream):
     origin = upstream.url.removesuffix("/v1")
     client = serve(retriever=f"qdrant={origin}")
