@@ -14,6 +14,7 @@ from detectors.errors import InputError
 from detectors.evidence import Conflict, Passage, Span
 from guard.audit import declared
 from guard.audit.readers import Document, find_files, read
+from guard.audit.wording import printable
 from guard.trust import TrustRules, ordering
 
 from . import options, render
@@ -43,8 +44,8 @@ class Audit:
         metadata, line = self.passages[span.passage_id].metadata, self.line(span)
         where = f"{metadata['path']}:{line}" if line else str(metadata["path"])
         page = f" page {metadata['page']}" if "page" in metadata else ""
-        return render.printable(f"{where}{page}") + (
-            f"  {render.printable(str(metadata['heading']))}" if metadata.get("heading") else ""
+        return printable(f"{where}{page}") + (
+            f"  {printable(str(metadata['heading']))}" if metadata.get("heading") else ""
         )
 
     def preferred(self, found: Conflict) -> tuple[str, str] | None:
@@ -163,11 +164,11 @@ def as_json(result: Audit) -> dict[str, Any]:
 def as_text(result: Audit, console: Console, show_benign: bool) -> None:
     """Print the findings, those between the same documents together, the highest score first."""
     for paths, findings in grouped(result).items():
-        render.title(console, " ↔ ".join(map(render.printable, paths)))
+        render.title(console, " ↔ ".join(map(printable, paths)))
         for found in findings:
             choice = result.preferred(found)
             path = result.passages[choice[0]].metadata["path"] if choice else ""
-            note = f"prefer {render.printable(path)}: it {declared.MEANING[choice[1]]}" if choice else ""
+            note = f"prefer {printable(path)}: it {declared.MEANING[choice[1]]}" if choice else ""
             render.finding(console, found, result.place, note)
     render.look_alikes(console, result.verdict.benign, result.place, show_benign)
     render.problems(console, "warning", result.warnings)

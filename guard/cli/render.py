@@ -6,9 +6,7 @@ Knows nothing about files and options.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
@@ -16,6 +14,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from detectors.evidence import Benign, Conflict, Span
+from guard.audit.wording import Range, counted, differing, printable
 
 if TYPE_CHECKING:
     from guard import Verdict
@@ -23,11 +22,7 @@ if TYPE_CHECKING:
 
 MAX_WIDTH = 120
 MAX_QUOTE = 600  # characters shown of one sentence
-MAX_COMPARED = 2000  # words
-MAX_MARKED = 8  # words: what is longer is said on one side only, and not what clashes
-WORD = re.compile(r"[€$£]?\w+(?:[.,:/'’-]\w+)*[%°]?")
 
-Range = tuple[int, int]
 Place = Callable[[Span], str]
 
 
@@ -100,30 +95,7 @@ def say(console: Console, text: str, style: str) -> None:
 
 def summary(counts: Sequence[tuple[int, str]]) -> str:
     """Return "3 documents, 1 finding"."""
-    return ", ".join(f"{n:,} {word if n == 1 else word + 's'}" for n, word in counts)
-
-
-def differing(a: str, b: str) -> tuple[list[Range], list[Range]]:
-    """Return the ranges of the words that differ; punctuation and capitals do not count.
-
-    >>> differing("It costs 5 EUR.", "It costs 7 EUR")
-    ([(9, 10)], [(9, 10)])
-    """
-    left, right = list(WORD.finditer(a)), list(WORD.finditer(b))
-    if max(len(left), len(right)) > MAX_COMPARED:
-        return [], []
-    matcher = SequenceMatcher(None, [m.group().lower() for m in left], [m.group().lower() for m in right], False)
-    found: tuple[list[Range], list[Range]] = [], []
-    for tag, i, i2, j, j2 in matcher.get_opcodes():
-        for side, words, first, last in ((0, left, i, i2), (1, right, j, j2)):
-            if tag != "equal" and 0 < last - first <= MAX_MARKED:
-                found[side].append((words[first].start(), words[last - 1].end()))
-    return found
-
-
-def printable(text: str) -> str:
-    """Return the text on one line, without control characters, which could steer a terminal."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
+    return ", ".join(counted(n, word) for n, word in counts)
 
 
 def _gives_way(passage_id: str, disposition: str, loss: Loss) -> str:
