@@ -125,7 +125,7 @@ def test_without_a_declaration_the_action_asks_and_within_one_document_names_it(
     third = Passage("c#1", "The offer of May is the only one.")
     documents = [Document("a", (p, q)), Document("c", (third,))]
     inside, across = findings([conflict(p, p), conflict(q, p, quotes=(NEW, OLD))], documents, [p, q, third])
-    assert inside.preferred is None and "two statements in a holds" in inside.action and across.paths == ("a",)
+    assert inside.preferred is None and "two statements in a is right" in inside.action and across.paths == ("a",)
     clash = replace(conflict(p, q, ConflictType.CONDITIONAL), given=span(third, third.text))
     (found,) = findings([clash], documents, [p, q, third])
     assert found.action.startswith("Read the three statements") and found.given.path == "c"

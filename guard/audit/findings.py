@@ -220,5 +220,5 @@ def _action(a: Quote, b: Quote, given: Quote | None, preferred: Preference | Non
         right, wrong = (a, b) if preferred.side == "a" else (b, a)
         return f"Correct {wrong.place} to agree with {right.place}."
     if a.path == b.path:
-        return f"Find out which of the two statements in {a.path} holds, and correct the other."
-    return f"Find out which of {a.path} and {b.path} holds, and correct the other; a date in both files would tell."
+        return f"Find out which of the two statements in {a.path} is right, and correct the other."
+    return f"Find out whether {a.path} or {b.path} is right, and correct the other."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -88,19 +88,19 @@ def verifier(
     return VerifierConfig(url, model, key_env, max_calls, deadline_s)
 
 
-def fails(fail_on: str | None, exit_zero: bool) -> bool:
-    """Whether findings end in exit code 1.  Raises `ConfigError`."""
-    if fail_on is not None and fail_on not in FAIL_ON:
-        raise ConfigError(f"unknown --fail-on {fail_on!r}; choose from {', '.join(FAIL_ON)}")
-    if exit_zero and fail_on == "any":
-        raise ConfigError("contradictory settings: --exit-zero and --fail-on any; give one of them")
+def fails(fail_on: str | None, exit_zero: bool, levels: Sequence[str] = FAIL_ON) -> bool:
+    """Whether findings may end in exit code 1.  ``levels`` are those a command knows.  Raises `ConfigError`."""
+    if fail_on is not None and fail_on not in levels:
+        raise ConfigError(f"unknown --fail-on {fail_on!r}; choose from {', '.join(levels)}")
+    if exit_zero and fail_on not in (None, "never"):
+        raise ConfigError(f"contradictory settings: --exit-zero and --fail-on {fail_on}; give one of them")
     return not exit_zero and fail_on != "never"
 
 
-def require_output(format: str, output: Path | None) -> None:
+def require_output(format: str, output: Path | None, formats: Sequence[str] = FORMATS) -> None:
     """Raise `ConfigError` before any work is done for a report that could not be written."""
-    if format not in FORMATS:
-        raise ConfigError(f"unknown format {format!r}; choose from {', '.join(FORMATS)}")
+    if format not in formats:
+        raise ConfigError(f"unknown format {format!r}; choose from {', '.join(formats)}")
     if output is not None and output.is_dir():
         raise ConfigError(f"cannot write to {str(output)!r}: it is a directory; give a file name")
     if output is not None and not output.parent.is_dir():

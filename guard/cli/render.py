@@ -7,13 +7,15 @@ Knows nothing about files and options.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from detectors.evidence import Benign, Conflict, Span
+from detectors.evidence import Benign, Conflict
+from guard.audit.findings import Finding, LookAlike, Quote, State
+from guard.audit.report import Report
 from guard.audit.wording import Range, counted, differing, printable
 
 if TYPE_CHECKING:
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 MAX_WIDTH = 120
 MAX_QUOTE = 600  # characters shown of one sentence
 
-Place = Callable[[Span], str]
+Place = Callable[[Any], str]
+"""Says where a span or a quote stands."""
 
 
 def console_for(stream: TextIO) -> Console:
@@ -48,7 +51,25 @@ def verdict(result: Verdict, console: Console, show_benign: bool = False) -> Non
     say(console, f"{result.status.value}: {counts}, action {result.action.value}", "bold")
 
 
-def finding(console: Console, found: Conflict, place: Place, note: str = "") -> None:
+def report(result: Report, console: Console, show_benign: bool = False) -> None:
+    """Print an audit's new findings, those between the same documents together, the highest score first."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for found in result.new:
+        groups.setdefault(found.paths, []).append(found)
+    for paths, group in groups.items():
+        say(console, " ↔ ".join(map(printable, paths)), "bold")
+        for found in group:
+            better = found.preferred and (found.a if found.preferred.side == "a" else found.b)
+            note = f"prefer {printable(better.path)}: {found.preferred.reason}" if better and found.preferred else ""
+            finding(console, found, _place, note)
+    look_alikes(console, result.look_alikes, _place, show_benign)
+    problems(console, "warning", result.warnings)
+    problems(console, "not checked", (f"{u.subject}: {u.reason}" for u in result.unverified))
+    problems(console, "not read", result.errors)
+    say(console, _audit_summary(result), "bold")
+
+
+def finding(console: Console, found: Conflict | Finding, place: Place, note: str = "") -> None:
     """Print one finding: type and score, what clashes, both quotes with their places."""
     head = Text.assemble((f"{found.type.value} {found.score:.2f}", "bold red"), "  ", printable(found.explanation))
     _indented(console, head, 2)
@@ -64,7 +85,7 @@ def finding(console: Console, found: Conflict, place: Place, note: str = "") -> 
     console.print()
 
 
-def look_alikes(console: Console, benign: Sequence[Benign], place: Place, shown: bool) -> None:
+def look_alikes(console: Console, benign: Sequence[Benign | LookAlike], place: Place, shown: bool) -> None:
     """Print the pairs that look contradictory and are not, or only how many there are and why."""
     if benign and not shown:
         kinds = ", ".join(sorted({b.why_not.value for b in benign}))
@@ -75,11 +96,6 @@ def look_alikes(console: Console, benign: Sequence[Benign], place: Place, shown:
         for span in (pair.a, pair.b):
             _indented(console, Text(place(span), "cyan"), 4)
             _quote(console, printable(span.text), [])
-
-
-def title(console: Console, text: str) -> None:
-    """Print the line above a group of findings."""
-    _indented(console, Text(text, "bold"), 0)
 
 
 def problems(console: Console, label: str, messages: Iterable[str]) -> None:
@@ -96,6 +112,19 @@ def say(console: Console, text: str, style: str) -> None:
 def summary(counts: Sequence[tuple[int, str]]) -> str:
     """Return "3 documents, 1 finding"."""
     return ", ".join(counted(n, word) for n, word in counts)
+
+
+def _place(quote: Quote) -> str:
+    """Return ``handbook.md:12  Leave › Carry-over``."""
+    return printable(quote.place) + (f"  {printable(quote.heading)}" if quote.heading else "")
+
+
+def _audit_summary(result: Report) -> str:
+    counts = [(len(result.documents), "document"), (sum(d.passages for d in result.documents), "passage"),
+              (len(result.new), "finding")]  # fmt: skip
+    counts += [(len(result.errors), "unread file")] if result.errors else []
+    quiet = [f", {n:,} {state}" for state in (State.ACCEPTED, State.SUPPRESSED) if (n := len(result.in_state(state)))]
+    return summary(counts) + "".join(quiet)
 
 
 def _gives_way(passage_id: str, disposition: str, loss: Loss) -> str:
