@@ -7,6 +7,7 @@ pairs grows with the number of sentences, not with its square.  Knows nothing ab
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -21,9 +22,14 @@ from .words import content_words
 NEIGHBOURS = 8
 MIN_SIMILARITY = 0.45
 MIN_SHARED_WORDS = 2  # what two sentences about one thing share at least, unless one of them is very short
-MIN_SHARED_SHARE = 0.2  # of the shorter sentence's content words
+MIN_SHARED_SHARE = 0.25  # of the shorter sentence's content words
+MIN_SHARED_WITHIN = 0.3  # the same inside one passage, where most sentences share a subject
 MIN_RARE_SHARE = 0.34  # the same for rare words alone
 RARE = 12  # a word in more sentences than this does not point at a subject
+# Announces, points elsewhere, or is a link: nothing is stated.
+NO_STATEMENT = re.compile(
+    r".*:\W*|\W*(?:See|Refer to|Read more|Click)\b.*|\W*(?:\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])|<?https?://\S+)\W*", re.S
+)
 HNSW_FROM = 50_000  # below this an exact search is faster than building a graph
 
 
@@ -48,10 +54,13 @@ def candidate_pairs(
 ) -> list[SentencePair]:
     """Return pairs worth comparing, most similar first, ties by position.
 
-    ``vectors``: (n_sentences, dimension), unit rows.  Headings and code state nothing and are left out, as
-    are pairs of equal text.
+    ``vectors``: (n_sentences, dimension), unit rows.  Headings, code, links and announcements
+    ("as follows:") state nothing and are left out, as are pairs of equal text.
     """
-    usable = [i for i, s in enumerate(sentences) if s.kind in ("prose", "item", "row")]
+    usable = [
+        i for i, s in enumerate(sentences)
+        if s.kind in ("prose", "item", "row") and not NO_STATEMENT.fullmatch(s.text)
+    ]  # fmt: skip
     words = {i: content_words(readable(sentences[i])) for i in usable}
     usable = [i for i in usable if len(words[i]) >= 2]
     if len(usable) < 2:
@@ -68,7 +77,9 @@ def candidate_pairs(
             text = sentences[usable[column]].text
             if text != sentences[usable[row]].text:
                 texts.add(text)
-            if share_a_subject(words[usable[row]], words[usable[column]]):
+            one, two = usable[row], usable[column]
+            within = sentences[one].passage_id == sentences[two].passage_id
+            if share_a_subject(words[one], words[two], MIN_SHARED_WITHIN if within else MIN_SHARED_SHARE):
                 found.add((min(row, int(column)), max(row, int(column))))
     found.update(_sharing_rare_words([words[i] for i in usable], k))
     pairs = [
@@ -79,10 +90,10 @@ def candidate_pairs(
     return sorted(pairs, key=lambda p: (-p.similarity, _position(p.a), _position(p.b)))
 
 
-def share_a_subject(a: frozenset[str], b: frozenset[str]) -> bool:
-    """Whether two sets of content words have enough in common to be about one thing."""
+def share_a_subject(a: frozenset[str], b: frozenset[str], least: float = MIN_SHARED_SHARE) -> bool:
+    """Whether two sets of content words have enough in common, ``least`` of the shorter, to be about one thing."""
     shared, shorter = len(a & b), max(1, min(len(a), len(b)))
-    return (shared >= MIN_SHARED_WORDS or 2 * shared >= shorter) and shared / shorter >= MIN_SHARED_SHARE
+    return (shared >= MIN_SHARED_WORDS or 2 * shared >= shorter) and shared / shorter >= least
 
 
 def _sharing_rare_words(words: Sequence[frozenset[str]], k: int) -> set[tuple[int, int]]:

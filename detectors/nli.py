@@ -90,11 +90,12 @@ class NLIModel:
 
     def score(self, pairs: Sequence[tuple[str, str]], on_batch: Callable[[int], None] | None = None) -> Scores:
         """Return an (n, 3) array for n pairs; see `Scores`.  ``on_batch(n)`` is called as pairs are done."""
-        missing = [pair for pair in dict.fromkeys(pairs) if pair not in self._cache]
-        fresh = self._score_uncached(missing, on_batch)
+        known = {pair: self._cache.get(pair) for pair in dict.fromkeys(pairs)}  # other threads may evict meanwhile
+        fresh = self._score_uncached([pair for pair, row in known.items() if row is None], on_batch)
         result = np.zeros((len(pairs), 3), dtype=np.float32)
-        for row, pair in enumerate(pairs):
-            result[row] = fresh[pair] if pair in fresh else self._cache[pair]
+        for at, pair in enumerate(pairs):
+            row = known[pair]
+            result[at] = fresh[pair] if row is None else row
         self._cache.update(fresh)
         while len(self._cache) > CACHE_PAIRS:
             self._cache.popitem(last=False)

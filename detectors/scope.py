@@ -36,6 +36,13 @@ MONTH_OR_DAY = frozenset(MONTHS) | frozenset(
     "monday tuesday wednesday thursday friday saturday sunday q1 q2 q3 q4".split()
 )
 PRODUCT = re.compile(r"\b[A-Z]{1,5}-?\d+\w*\b")
+CASE = re.compile(r"\W*(?:if|when|whenever|unless|for|on)\b([^,\d]{3,80}?)(?:,|\bthen\b)", re.I)
+IDENTIFIER = re.compile(
+    r"`+(?P<code>[^`]+)`+|https?://[^\s<>)\]]+|(?<![\w\-])--[a-z][\w\-]+|\b\w+(?:_\w+)+\b|\b[\w\-]+(?:/[\w.\-]+)+"
+    r"|\b[a-z]+[A-Z]\w*|\b\w+(?=\(\))|\"(?P<quoted>[\w.\-]+)\"|\b[a-z][\w\-]*\.[a-z]{1,4}\b"
+)
+CONSTANT = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|(?<![\w\-])--[a-z][\w\-]+|https?://[^\s<>)\]]+")
+LITERAL = re.compile(r"(?:true|false|null|none|nil|on|off|yes|no|enabled|disabled|v?[\d.,]+\s?[\w%]{0,4})", re.I)
 NUMBERED = re.compile(
     r"\b(version|release|ticket|tier|phase|section|article|model|level|class|type|grade|floor|rack|v)\s*(\d[\w.]*)",
     re.I,
@@ -79,9 +86,9 @@ def _shapes(c: Comparison) -> Iterator[WhyNot]:
         yield WhyNot.TABLE_ROWS
     if c.same_values and (_only_values_differ(c) or _converted(c)):
         yield WhyNot.RESTATEMENT
-    if _contrast(a, b) or _years_scope(a, b) or _named_scopes_differ(c):
+    if _contrast(a, b) or _years_scope(a, b) or _named_scopes_differ(c) or _cases_differ(a, b):
         yield WhyNot.SCOPE
-    if _products_differ(a, b) or _numbered_subjects_differ(a, b):
+    if _products_differ(a, b) or _numbered_subjects_differ(a, b) or _identifiers_differ(c):
         yield WhyNot.DIFFERENT_SUBJECTS
     if _topics_differ(c):
         yield WhyNot.OTHER_TOPIC
@@ -154,6 +161,12 @@ def _named_scopes_differ(c: Comparison) -> bool:
     return c.value is not None or content_words(c.a) - one != content_words(c.b) - two
 
 
+def _cases_differ(a: str, b: str) -> bool:
+    """Whether each sentence opens with a case of its own: "If false, never shows …", "If always, always shows …"."""
+    one, two = (content_words(m[1]) if (m := CASE.match(t)) else frozenset() for t in (a, b))
+    return bool(one - two and two - one)
+
+
 def _named_scope(text: str) -> frozenset[str]:
     found = (m[1].lower() for part in CLAUSE.split(text) for m in NAMED_SCOPE.finditer(part) if m.start() <= EARLY)
     return frozenset(found) - MONTH_OR_DAY
@@ -162,6 +175,22 @@ def _named_scope(text: str) -> frozenset[str]:
 def _products_differ(a: str, b: str) -> bool:
     one, two = set(PRODUCT.findall(a)), set(PRODUCT.findall(b))
     return bool(one and two and not one & two)
+
+
+def _identifiers_differ(c: Comparison) -> bool:
+    """Whether each side names an identifier of its own: `npm-stop`, `npm-test`; CMAKE_NETRC, CMAKE_TLS_VERIFY.
+
+    Of identifiers that may be values (`git`, `hg`) only the first counts, which is what the sentence is about.
+    """
+    a, b = c.pair.a.text, c.pair.b.text
+    one, two = frozenset(CONSTANT.findall(a)), frozenset(CONSTANT.findall(b))
+    first, second = _first_identifier(a), _first_identifier(b)
+    return bool(one - two and two - one) or bool(first and second and first != second)
+
+
+def _first_identifier(text: str) -> str:
+    found = (m["code"] or m["quoted"] or m.group() for m in IDENTIFIER.finditer(text))
+    return next((name.strip().lower() for name in found if not LITERAL.fullmatch(name.strip())), "")
 
 
 def _numbered_subjects_differ(a: str, b: str) -> bool:

@@ -16,6 +16,16 @@ TABLE = [
     (WhyNot.SCOPE, "Full-time staff get 25 days of leave.", "Part-time staff get 15 days of leave."),
     (WhyNot.SCOPE, "In 2023 the plant shipped 3,100 hubs.", "In 2024 the plant shipped 3,900 hubs."),
     (WhyNot.SCOPE, "A permit in Norwold costs 40 euros.", "A permit in Estermark costs 65 euros."),
+    (WhyNot.SCOPE, "If false, it never shows colours.", "If always is set, it always shows colours."),
+    (WhyNot.SCOPE, "On Linux platforms, paths are long.", "On Apple platforms, paths are short."),
+    (
+        WhyNot.DIFFERENT_SUBJECTS,
+        "This runs the `stop` script of a package.",
+        "This runs the `test` script of a package.",
+    ),
+    (WhyNot.DIFFERENT_SUBJECTS, "The value of CMAKE_NETRC is used.", "The value of CMAKE_TLS_VERIFY is used."),
+    (WhyNot.DIFFERENT_SUBJECTS, "`PUBLIC` items fill LINK_OPTIONS.", "`PUBLIC` items fill LINK_DIRECTORIES."),
+    (WhyNot.DIFFERENT_SUBJECTS, "Clone it from https://a.example/x.", "Clone it from https://b.example/y."),
     (WhyNot.DIFFERENT_SUBJECTS, "Ticket 2041 was closed after an update.", "Ticket 2077 was closed after a repair."),
     (WhyNot.DIFFERENT_SUBJECTS, "The HX-200 weighs 3 kg.", "The HX-500 weighs 5 kg."),
     (WhyNot.NAME_ONLY, "Marta Lindqvist runs the Delft office.", "Marta Okafor answers tickets in Krakow."),
@@ -31,6 +41,9 @@ TABLE = [
     (WhyNot.RESTATEMENT, "The session lasts 1.5 h.", "The session lasts 90 minutes."),
 ]
 CLASHES = [
+    ("The default of `timeout` is `30`.", "The default of `timeout` is `60`."),
+    ("By default `strict` is `true`.", "By default `strict` is `false`."),
+    ("`npm audit` needs a lock file.", "`npm audit` works without a lock file."),
     ("Employees receive 25 days of leave.", "Employees receive 30 days of leave."),
     ("Audit logging is enabled by default.", "Audit logging is disabled by default."),
     ("The sensor head is covered by the warranty.", "The sensor head is not covered by the warranty."),

@@ -276,6 +276,7 @@ def test_doctor_finds_everything_in_place(cli):
 def test_doctor_names_an_intruder_and_a_missing_package(cli, tmp_path, monkeypatch):
     (tmp_path / "server.py").write_text("")
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "server", raising=False)
     places = {**{name: ROOT / name for name in doctor.PACKAGES}, "decoding": None}
     assert doctor.origin("server") == tmp_path / "server.py"
     places["server"] = doctor.origin("server")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 import typer
 
-from detectors.errors import PassageGuardError
+from detectors.errors import ConfigError, PassageGuardError
 
 from . import audit, calibrate, check, doctor, evaluate
 
@@ -48,6 +48,7 @@ def root(
       passageguard doctor                    is everything in place?
       passageguard audit docs/               contradictions in documents
       passageguard check passages.json       one retrieval, as JSON
+      passageguard serve                     the same over HTTP, or as a gateway
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
@@ -61,7 +62,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # a locale without "›" must not end the report
     try:
         for entry in entry_points(group="passageguard.commands"):
-            app.command(entry.name)(entry.load())
+            _join(entry)
         code = app(standalone_mode=False, prog_name="passageguard")
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -77,6 +78,20 @@ def main() -> None:
     if code == 130:
         _fail("", 130)
     sys.exit(code or 0)
+
+
+def _join(entry: EntryPoint) -> None:
+    """Add a command.  One that cannot be loaded must not take the others along: doctor may be what is asked for."""
+    try:
+        app.command(entry.name)(entry.load())
+    except Exception as error:
+        reason = f"the command {entry.name} cannot be loaded ({error}); passageguard doctor may say why"
+
+        def broken() -> None:
+            raise ConfigError(reason)
+
+        anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+        app.command(entry.name, help="Cannot be loaded; see passageguard doctor.", context_settings=anything)(broken)
 
 
 def _fail(message: str, code: int) -> None:

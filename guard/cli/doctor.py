@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from guard import Guard
 
 PACKAGES = ("guard", "detectors", "decoding", "server")
-LIBRARIES = ("torch", "transformers", "sentence-transformers", "faiss-cpu", "langchain-core", "fastapi", "httpx")
+LIBRARIES = (
+    "torch", "transformers", "sentence-transformers", "faiss-cpu", "langchain-core", "fastapi", "uvicorn", "httpx",
+)  # fmt: skip
 EPILOG = "Exit codes: 0 everything is in place, 1 problems, 2 error."
 SAME, OTHER = "Employees receive 25 days of annual leave.", "Employees receive 30 days of annual leave."
 
