@@ -14,11 +14,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
+import jsonschema
 import pytest
 
 from detectors.evidence import ConflictType, Unverified, WhyNot
 from guard.audit import formats
-from guard.audit.findings import Finding, LookAlike, Preference, Quote, Severity, State, fingerprint
+from guard.audit.findings import Finding, LookAlike, Pair, Preference, Quote, Severity, State, fingerprint
 from guard.audit.report import Report, Source
 from guard.audit.wording import MEANINGS, TITLES
 
@@ -45,7 +46,14 @@ NASTY = finding(
     ConflictType.CONDITIONAL, Severity.WARNING, given=A, explanation=HOSTILE, action=HOSTILE,
     preferred=Preference("b", "authority", HOSTILE),
 )  # fmt: skip
+FAR = [quote(f"docs/far-{n}.md", f"It lasts {30 + n} weeks.", n) for n in range(1, 7)]
+MANY = replace(
+    finding(A, FAR[0], explanation='"14 days" against "31 weeks"'),
+    more=(Pair("0" * 16, 0.9, quote("docs/calm.md", A.text, 7), FAR[0]),
+          *(Pair(fingerprint(A.text, q.text), 0.8, A, q) for q in FAR[1:])),
+)  # fmt: skip
 SOURCES = [Source(path, 2) for path in ("docs/a.md", "docs/b c.pdf", NASTY.a.path, NASTY.b.path, "docs/calm.md")]
+WIDE = [*SOURCES, *(Source(q.path, 1) for q in FAR)]
 EMPTY = Report(SOURCES, ())
 FULL = Report(
     SOURCES, (PLAIN, NASTY, ACCEPTED, SUPPRESSED, PLAIN), (LookAlike(WhyNot.SCOPE, 0.3, A, NASTY.a),),
@@ -76,6 +84,10 @@ def test_the_same_report_makes_the_same_bytes_and_every_format_holds_every_new_f
     assert text == rendered(name) and text.endswith("\n") and rendered(name, EMPTY).endswith("\n")
     assert not re.search(r"\b20\d\d-\d\d-\d\dT", text), "a time would differ from run to run"
     plain = rendered(name, Report(SOURCES, (PLAIN,)))
+    many = rendered(name, Report(WIDE, (MANY,)))
+    assert all(re.search(rf"docs/far\\?-{n}\\?\.md", many) for n in range(1, 7)) and re.search(
+        r"docs/calm\\?\.md", many
+    )
     for said in ("14", "30", "docs/a", "calm" if name not in ("github", "markdown", "html") else "Correct it"):
         assert said in plain, said
 
@@ -120,6 +132,66 @@ def test_json_keeps_the_states_apart_and_json_lines_say_what_each_line_is():
 
 
 # SARIF
+
+
+def thing(required="", **properties):
+    """A JSON Schema of an object that may have these properties and no others; those in ``required`` must be there."""
+    return {
+        "type": "object", "properties": properties, "additionalProperties": False, "required": required.split(),
+    }  # fmt: skip
+
+
+def listed(items, least=0):
+    return {"type": "array", "items": items, "minItems": least, "uniqueItems": True}
+
+
+# What SARIF 2.1.0 allows in the objects that we write, from the standard's text: sections 3.11 (message), 3.14 (run),
+# 3.20 (invocation), 3.24 (artifact), 3.27 (result), 3.28 (location), 3.33 (logicalLocation), 3.35 (suppression),
+# 3.49 (reportingDescriptor), 3.58 (notification).
+STRING, NATURAL, BAG = {"type": "string"}, {"type": "integer", "minimum": 1}, {"type": "object"}
+LEVEL = {"enum": ["none", "note", "warning", "error"]}
+MESSAGE = thing("text", text=STRING, markdown=STRING)
+ARTIFACT = thing("uri", uri={"type": "string", "pattern": r"^(?:[A-Za-z0-9._~/:-]|%[0-9A-F]{2})+$"}, uriBaseId=STRING)
+LOCATION = thing(
+    id=NATURAL, message=MESSAGE, properties=BAG,
+    physicalLocation=thing(
+        "artifactLocation", artifactLocation=ARTIFACT,
+        region=thing("startLine", startLine=NATURAL, endLine=NATURAL, snippet=thing("text", text=STRING)),
+    ),
+    logicalLocations=listed(thing(name=STRING, fullyQualifiedName=STRING, kind=STRING)),
+)  # fmt: skip
+RULE = thing(
+    "id", id=STRING, name=STRING, shortDescription=MESSAGE, fullDescription=MESSAGE, help=MESSAGE,
+    defaultConfiguration=thing(level=LEVEL),
+)  # fmt: skip
+RESULT = thing(
+    "message", ruleId=STRING, ruleIndex={"type": "integer", "minimum": 0}, level=LEVEL, message=MESSAGE,
+    rank={"type": "number", "minimum": 0, "maximum": 100}, locations=listed(LOCATION),
+    relatedLocations=listed(LOCATION), partialFingerprints={"type": "object", "additionalProperties": STRING},
+    suppressions=listed(thing("kind", kind={"enum": ["inSource", "external"]}, justification=STRING,
+                              status={"enum": ["accepted", "underReview", "rejected"]})),
+    baselineState={"enum": ["new", "unchanged", "updated", "absent"]}, properties=BAG,
+)  # fmt: skip
+LOG = thing(
+    "version runs", version={"const": "2.1.0"}, **{"$schema": STRING},
+    runs=listed(thing(
+        "tool",
+        tool=thing("driver", driver=thing("name", name=STRING, version=STRING, semanticVersion=STRING,
+                                          rules=listed(RULE))),
+        invocations=listed(thing(
+            "executionSuccessful", executionSuccessful={"type": "boolean"},
+            toolExecutionNotifications=listed(thing("message", message=MESSAGE, level=LEVEL,
+                                                    descriptor=thing(id=STRING))),
+        )),
+        artifacts=listed(thing(location=ARTIFACT)), results={"type": "array", "items": RESULT},
+        columnKind={"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+    )),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("report", [EMPTY, FULL, Report(WIDE, (MANY,)), replace(FULL, stale=None)])
+def test_sarif_fits_a_schema_that_was_written_from_the_standard(report):
+    jsonschema.validate(json.loads(rendered("sarif", report)), LOG)
 
 
 def test_sarif_has_what_the_standard_requires():
@@ -209,7 +281,7 @@ def test_github_gets_one_command_a_line_and_no_passage_makes_another():
     assert commands[0].startswith("::error file=docs/b c.pdf,title=Different values (0.95)::")
     place = re.match(r"::warning (.*?)::", commands[1])[1]
     assert set(dict(part.split("=", 1) for part in place.split(","))) == {"file", "line", "endLine", "title"}
-    assert summary == "5 documents, 3 new findings, 1 accepted finding, 1 suppressed finding"
+    assert summary == "5 documents, 3 new findings, 1 accepted, 1 suppressed"
     assert "100%25" in commands[1] and "\x1b" not in rendered("github")
 
 
@@ -295,7 +367,7 @@ def test_html_shows_counts_quotes_marks_problems_and_what_was_dealt_with():
                  "Prefer docs/a.md: it has the later date", "5 documents, 10 passages"):  # fmt: skip
         assert said in parsed.text, said
     buttons = [a for tag, a in parsed.tags if tag == "button" and "data-pair" in a]
-    assert [b["data-pair"] for b in buttons if b["aria-label"].startswith("2 findings between docs/a.md")] == ["0 1"]
+    assert [b["data-pair"] for b in buttons if b["aria-label"].startswith("2 findings between docs/a.md")] == ["0-1"]
     calm = page(rendered("html", EMPTY)).text
     assert "No new contradiction was found." in calm and "could not" not in calm
 
@@ -309,19 +381,76 @@ def test_labels_name_every_control():
 
 
 BROWSER = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+READER = """
+const field = (name) => document.getElementById(name), seen = [];
+const see = () => seen.push([...document.querySelectorAll("#findings > article")]
+  .filter((card) => card.checkVisibility()).map((card) => card.id).join(" ") + " | " + field("shown").textContent);
+const fire = (target, event) => target.dispatchEvent(event), as = {bubbles: true, cancelable: true};
+const choose = (name, value) => { field(name).value = value; fire(field(name), new Event("input", as)); };
+const press = (key) => fire(document.body, new KeyboardEvent("keydown", {key, ...as}));
+const later = () => new Promise((done) => setTimeout(done, 20));
+(async () => {
+  see();
+  choose("words", "TRIAL 30 days"); see();
+  choose("words", "no such words"); see(); seen.push(String(field("nothing").checkVisibility()));
+  press("Escape"); await later(); see();
+  choose("severity", "warning"); see(); choose("severity", "");
+  choose("type", "value"); see(); choose("type", "");
+  choose("document", "4"); see(); choose("document", "");
+  const cell = document.querySelector("[data-pair='4-5']"); cell.click(); see();
+  seen.push(cell.getAttribute("aria-pressed"));
+  press("Escape"); await later(); see();
+  press("/"); seen.push(document.activeElement.id);
+  location.hash = document.querySelector("details article").id; await later();
+  const folded = document.querySelector("details article"); seen.push(String(folded.checkVisibility()));
+  seen.push(document.querySelector("#findings mark").textContent);
+  seen.push(String(performance.getEntriesByType("resource").length));
+  const said = document.createElement("pre");
+  said.id = "seen"; said.textContent = seen.join("\\n"); document.body.append(said);
+})();
+"""
+
+
+def opened(tmp_path, text):
+    """Return the page as it stands in a browser after its scripts have run."""
+    file = tmp_path / "report.html"
+    file.write_text(text, encoding="utf-8")
+    flags = ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom")
+    waits = "--virtual-time-budget=5000"
+    return subprocess.run([BROWSER, *flags, waits, file.as_uri()], capture_output=True, text=True, timeout=60).stdout
 
 
 @pytest.mark.skipif(not BROWSER, reason="no browser; CHROMIUM may name one")
 def test_a_browser_runs_the_page_and_nothing_of_a_passage(tmp_path):
-    file = tmp_path / "report.html"
-    file.write_text(rendered("html"), encoding="utf-8")
-    flags = ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom")
-    ran = subprocess.run([BROWSER, *flags, file.as_uri()], capture_output=True, text=True, timeout=60)
-    parsed = page(ran.stdout)
-    assert "PWNED" not in re.search(r"<title>(.*?)</title>", ran.stdout)[1]
+    text = opened(tmp_path, rendered("html"))
+    parsed = page(text)
+    assert "PWNED" not in re.search(r"<title>(.*?)</title>", text)[1]
     (form,) = [a for tag, a in parsed.tags if tag == "form"]
     assert "hidden" not in form, "the page's own script has run"
     assert [a["aria-pressed"] for _, a in parsed.tags if "data-pair" in a] == ["false"] * 2
+
+
+@pytest.mark.skipif(not BROWSER, reason="no browser; CHROMIUM may name one")
+def test_a_reader_filters_searches_and_reads_in_a_browser(tmp_path):
+    """A second script acts as the reader; the page's own policy, tested above, has to let it in."""
+    report = replace(FULL, documents=WIDE, findings=(PLAIN, NASTY, ACCEPTED, MANY))
+    text = re.sub(r"<meta http-equiv[^>]*>", "", rendered("html", report))
+    text = opened(tmp_path, text.replace("</body>", f"<script>{READER}</script></body>"))
+    seen = re.search(r'<pre id="seen">(.*?)</pre>', text, re.S)[1].split("\n")
+    plain, nasty, many = (f"f-{found.id}" for found in (PLAIN, NASTY, MANY))
+    everything = f"{plain} {nasty} {many} | 3 findings"
+    assert seen == [
+        everything,
+        f"{plain} | 1 of 3 findings",  # "trial" is its heading, "30" and "days" stand in both
+        " | 0 of 3 findings", "true",
+        everything,
+        f"{nasty} | 1 of 3 findings",
+        f"{plain} {many} | 2 of 3 findings",
+        f"{many} | 1 of 3 findings",  # by document
+        f"{many} | 1 of 3 findings", "true",  # by a cell of the map
+        everything,
+        "words", "true", "14", "0",
+    ]  # fmt: skip
 
 
 def test_every_type_has_a_title_and_a_meaning():

@@ -3,6 +3,7 @@
 The id is a fingerprint of what is quoted and of nothing else: neither path nor line nor score nor type enters it, so
 it survives a document that moves or is renamed, text edited elsewhere in it, another start folder and another model.
 Two copies of a document therefore share ids; who keeps a list of ids must count (`guard.audit.baseline` does).
+Findings about one claim become one with many places in `guard.audit.clusters`.
 Pure: reads no files.  Knows nothing about formats.
 """
 
@@ -24,6 +25,7 @@ from .passages import Document
 ERROR_SCORE, WARNING_SCORE = 0.9, 0.7  # calibrated scores, chosen by hand
 NEEDS_JUDGEMENT = frozenset((ConflictType.ANSWER, ConflictType.CONDITIONAL, ConflictType.STATEMENT))
 ID_DIGITS = 16
+CONTEXT_CHARS = 160  # of the same paragraph, before and after a quote
 
 
 class Severity(StrEnum):
@@ -40,11 +42,18 @@ class State(StrEnum):
     NEW = "new"
     ACCEPTED = "accepted"  # listed in the baseline
     SUPPRESSED = "suppressed"  # by a comment in a document
+    DISMISSED = "dismissed"  # in review
+
+
+QUIET = tuple(state for state in State if state is not State.NEW)
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A quoted span and where it stands.  Lines and pages count from 1 and are None where the format has none."""
+    """A quoted span and where it stands.  Lines and pages count from 1 and are None where the format has none.
+
+    ``before`` and ``after`` are what stands around it in the same paragraph, cut with an ellipsis.
+    """
 
     passage_id: str
     start: int
@@ -55,6 +64,8 @@ class Quote:
     end_line: int | None = None
     page: int | None = None
     heading: str | None = None
+    before: str = ""
+    after: str = ""
 
     @property
     def place(self) -> str:
@@ -73,10 +84,21 @@ class Preference:
 
 
 @dataclass(frozen=True, slots=True)
+class Pair:
+    """A further pair of quotes of a finding: ``a`` says what the finding's first quote says."""
+
+    id: str
+    score: float
+    a: Quote
+    b: Quote
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Two quotes that cannot both be true, given a third where there is one.
 
-    ``action`` says in one line what to do.  ``state_reason`` says why the finding is not new.
+    ``action`` says in one line what to do.  ``state_reason`` says why the finding is not new, or what a review said
+    of it.  ``more`` are weaker pairs about the claim of ``a``.
     """
 
     id: str
@@ -92,10 +114,27 @@ class Finding:
     action: str
     state: State = State.NEW
     state_reason: str = ""
+    more: tuple[Pair, ...] = ()
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """Return all pairs, the strongest first."""
+        return (Pair(self.id, self.score, self.a, self.b), *self.more)
+
+    @property
+    def repeats(self) -> tuple[Quote, ...]:
+        """Return the further places of the claim of ``a``."""
+        return tuple(dict.fromkeys(pair.a for pair in self.more if pair.a != self.a))
+
+    @property
+    def against(self) -> tuple[Quote, ...]:
+        """Return what contradicts that claim beside ``b``."""
+        return tuple(dict.fromkeys(pair.b for pair in self.more if pair.b != self.b))
 
     @property
     def quotes(self) -> tuple[Quote, ...]:
-        return (self.a, self.b, self.given) if self.given else (self.a, self.b)
+        """Return every quote: both sides, the third statement if there is one, and the further places."""
+        return (self.a, self.b, *((self.given,) if self.given else ()), *self.repeats, *self.against)
 
     @property
     def sides(self) -> tuple[Quote, Quote]:
@@ -105,7 +144,7 @@ class Finding:
     @property
     def paths(self) -> tuple[str, ...]:
         """Return the documents of both sides, sorted, each once."""
-        return tuple(sorted({self.a.path, self.b.path}))
+        return tuple(sorted({quote.path for pair in self.pairs for quote in (pair.a, pair.b)}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +171,7 @@ class Places:
         metadata = passage.metadata
         return Quote(
             span.passage_id, span.start, span.end, span.text, home.path, line, max(line, last or 0) if line else None,
-            metadata.get("page"), metadata.get("heading"),
+            metadata.get("page"), metadata.get("heading"), *_context(passage.text, span.start, span.end),
         )  # fmt: skip
 
 
@@ -193,6 +232,16 @@ def _finding(conflict: Conflict, places: Places, trust: Mapping[str, Trust]) -> 
         severity(conflict.type, conflict.score), conflict.score, conflict.explanation, conflict.detectors, a, b, given,
         preferred, _action(a, b, given, preferred),
     )  # fmt: skip
+
+
+def _context(text: str, start: int, end: int) -> tuple[str, str]:
+    """Return what stands before and after in the same paragraph, whole words of it."""
+    before, after = text[:start].rpartition("\n\n")[2], text[end:].partition("\n\n")[0]
+    if len(before) > CONTEXT_CHARS:
+        before = "… " + before[-CONTEXT_CHARS:].partition(" ")[2]
+    if len(after) > CONTEXT_CHARS:
+        after = after[:CONTEXT_CHARS].rpartition(" ")[0] + " …"
+    return before, after
 
 
 def _preference(a: Quote, b: Quote, trust: Mapping[str, Trust]) -> Preference | None:

@@ -9,6 +9,7 @@ import typer
 
 from detectors.errors import InputError
 from guard.audit import declared, formats
+from guard.audit.clusters import joined
 from guard.audit.findings import Severity, findings, look_alikes
 from guard.audit.readers import Document, find_files, read
 from guard.audit.report import Report, Source
@@ -109,7 +110,7 @@ def examined(paths: list[Path], **settings: Any) -> Report:
     with options.progress_bar() as progress:
         verdict = guard.check(passages, progress=progress)
     return Report(
-        [Source(d.path, len(d.passages)) for d in documents], findings(verdict.conflicts, documents, passages),
+        [Source(d.path, len(d.passages)) for d in documents], joined(findings(verdict.conflicts, documents, passages)),
         look_alikes(verdict.benign, documents, passages), verdict.unverified,
         [*(w for d in documents for w in d.warnings), *warnings], errors,
     )  # fmt: skip

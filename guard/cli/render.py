@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from detectors.evidence import Benign, Conflict
-from guard.audit.findings import Finding, LookAlike, Quote, State
+from guard.audit.findings import QUIET, Finding, LookAlike, Quote
 from guard.audit.report import Report
 from guard.audit.wording import Range, counted, differing, printable
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_WIDTH = 120
 MAX_QUOTE = 600  # characters shown of one sentence
+MAX_FURTHER = 4  # places shown beside the two quotes of a finding
 
 Place = Callable[[Any], str]
 """Says where a span or a quote stands."""
@@ -72,6 +73,8 @@ def report(result: Report, console: Console, show_benign: bool = False) -> None:
 def finding(console: Console, found: Conflict | Finding, place: Place, note: str = "") -> None:
     """Print one finding: type and score, what clashes, both quotes with their places."""
     head = Text.assemble((f"{found.type.value} {found.score:.2f}", "bold red"), "  ", printable(found.explanation))
+    if isinstance(found, Finding):
+        head.append(f"  [{found.id}]", "dim")
     _indented(console, head, 2)
     left, right = printable(found.a.text), printable(found.b.text)
     for span, text, marks in zip((found.a, found.b), (left, right), differing(left, right), strict=True):
@@ -80,9 +83,24 @@ def finding(console: Console, found: Conflict | Finding, place: Place, note: str
     if found.given:
         _indented(console, Text.assemble("given ", (place(found.given), "cyan")), 4)
         _quote(console, printable(found.given.text), [])
+    if isinstance(found, Finding):
+        _further(console, found)
     if note:
         _indented(console, Text(note, "green"), 4)
     console.print()
+
+
+def _further(console: Console, found: Finding) -> None:
+    """Print the places that say what the first quote says, and those that contradict it beside the second."""
+    left = printable(found.a.text)
+    for quote in found.repeats[:MAX_FURTHER]:
+        _indented(console, Text.assemble("also said in ", (_place(quote), "cyan")), 4)
+    for quote in found.against[:MAX_FURTHER]:
+        _indented(console, Text.assemble("also against ", (_place(quote), "cyan")), 4)
+        _quote(console, printable(quote.text), differing(left, printable(quote.text))[1])
+    left_out = sum(max(0, len(quotes) - MAX_FURTHER) for quotes in (found.repeats, found.against))
+    if left_out:
+        _indented(console, Text(f"and {counted(left_out, 'more place')}; --format html shows all", "dim"), 4)
 
 
 def look_alikes(console: Console, benign: Sequence[Benign | LookAlike], place: Place, shown: bool) -> None:
@@ -123,7 +141,7 @@ def _audit_summary(result: Report) -> str:
     counts = [(len(result.documents), "document"), (sum(d.passages for d in result.documents), "passage"),
               (len(result.new), "finding")]  # fmt: skip
     counts += [(len(result.errors), "unread file")] if result.errors else []
-    quiet = [f", {n:,} {state}" for state in (State.ACCEPTED, State.SUPPRESSED) if (n := len(result.in_state(state)))]
+    quiet = [f", {n:,} {state}" for state in QUIET if (n := len(result.in_state(state)))]
     return summary(counts) + "".join(quiet)
 
 

@@ -10,22 +10,21 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from guard.audit.findings import Finding, LookAlike, State
+from guard.audit.findings import QUIET, Finding, LookAlike
 from guard.audit.report import Report
 
 VERSION = 1  # of the JSON form
 
 
 def as_json(report: Report) -> str:
-    """Return one indented JSON object.  ``findings`` are the new ones; ``accepted`` and ``suppressed`` the others."""
+    """Return one indented JSON object.  ``findings`` are the new ones; the others stand under their state."""
     document = {
         "version": VERSION,
         "status": report.status.value,
         "summary": summary(report),
         "documents": [asdict(d) for d in report.documents],
         "findings": [finding(f) for f in report.new],
-        "accepted": [finding(f) for f in report.in_state(State.ACCEPTED)],
-        "suppressed": [finding(f) for f in report.in_state(State.SUPPRESSED)],
+        **{state.value: [finding(f) for f in report.in_state(state)] for state in QUIET},
         "benign": [_look_alike(pair) for pair in report.look_alikes],
         "unverified": [asdict(u) for u in report.unverified],
         "warnings": list(report.warnings),
@@ -45,8 +44,7 @@ def summary(report: Report) -> dict[str, Any]:
         "documents": len(report.documents),
         "passages": sum(d.passages for d in report.documents),
         "findings": {"new": len(report.new), **{severity.value: n for severity, n in report.by_severity().items()}},
-        "accepted": len(report.in_state(State.ACCEPTED)),
-        "suppressed": len(report.in_state(State.SUPPRESSED)),
+        **{state.value: len(report.in_state(state)) for state in QUIET},
         "stale": report.stale,
     }
 
@@ -71,6 +69,7 @@ def finding(found: Finding) -> dict[str, Any]:
         "action": found.action,
         "state": found.state.value,
         "state_reason": found.state_reason,
+        "more": [{"id": p.id, "score": round(p.score, 4), "a": asdict(p.a), "b": asdict(p.b)} for p in found.more],
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from guard.audit.findings import Finding, Severity, State
+from guard.audit.findings import QUIET, Finding, Severity
 from guard.audit.report import Report
 from guard.audit.wording import TITLES, counted, printable
 
@@ -30,8 +30,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"::warning title=Not checked::{_escaped(reason)}"
     for message in report.warnings:
         yield f"::notice title=Warning::{_escaped(printable(message))}"
-    quiet = (counted(len(report.in_state(s)), f"{s} finding") for s in (State.ACCEPTED, State.SUPPRESSED))
-    yield f"{counted(len(report.documents), 'document')}, {counted(len(report.new), 'new finding')}, {', '.join(quiet)}"
+    quiet = [f"{n:,} {state}" for state in QUIET if (n := len(report.in_state(state)))]
+    yield ", ".join([counted(len(report.documents), "document"), counted(len(report.new), "new finding"), *quiet])
 
 
 def _finding(found: Finding) -> str:
@@ -42,6 +42,8 @@ def _finding(found: Finding) -> str:
     title = _property(f"{TITLES[found.type]} ({found.score:.2f})")
     said = [f"“{printable(first.text)}”", f"{printable(other.place)}: “{printable(other.text)}”"]
     said += [f"given {printable(found.given.place)}: “{printable(found.given.text)}”"] if found.given else []
+    further = [printable(quote.place) for quote in (*found.repeats, *found.against)]
+    said += [f"also in {', '.join(further)}"] if further else []
     message = "\n".join([*said, printable(found.action)])
     return f"::{COMMANDS[found.severity]} {place},title={title}::{_escaped(message)}"
 

@@ -9,7 +9,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from guard.audit.findings import Finding, Quote, Severity, State
+from guard.audit.findings import QUIET, Finding, Quote, Severity
 from guard.audit.report import Report
 from guard.audit.wording import TITLES, Range, counted, differing, pieces, printable
 
@@ -38,7 +38,7 @@ def _literal(text: str) -> str:
 def _parts(report: Report) -> Iterator[str]:
     yield "# Contradictions in the documents"
     yield f"{counted(len(report.documents), 'document')}, {counted(len(report.new), 'finding')}" + "".join(
-        f", {len(quiet)} {state}" for state in (State.ACCEPTED, State.SUPPRESSED) if (quiet := report.in_state(state))
+        f", {len(quiet)} {state}" for state in QUIET if (quiet := report.in_state(state))
     )
     if report.new:
         yield _counts(report)
@@ -49,7 +49,7 @@ def _parts(report: Report) -> Iterator[str]:
     yield from _list("Not read", report.errors)
     yield from _list("Not checked", (f"{u.subject}: {u.reason}" for u in report.unverified))
     yield from _list("Warnings", report.warnings)
-    for state in (State.ACCEPTED, State.SUPPRESSED):
+    for state in QUIET:
         yield from _list(state.capitalize(), (_short(f) for f in report.in_state(state)))
 
 
@@ -71,6 +71,12 @@ def _finding(found: Finding) -> Iterator[str]:
     if found.given:
         yield "Given:"
         yield _quote(found.given, [])
+    if found.repeats:
+        yield "The first is also said in " + ", ".join(escaped(quote.place) for quote in found.repeats) + "."
+    if found.against:
+        yield "It clashes with these, too:"
+    for quote in found.against:
+        yield _quote(quote, differing(printable(found.a.text), printable(quote.text))[1])
     if found.preferred:
         better = found.a if found.preferred.side == "a" else found.b
         yield f"Prefer {escaped(better.path)}: {escaped(found.preferred.reason)}."

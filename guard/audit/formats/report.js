@@ -31,7 +31,7 @@
       for (const card of cards) {
         const data = card.dataset;
         const fits = (!severity || data.severity === severity) && (!type || data.type === type)
-          && (!number || data.documents.split(" ").includes(number)) && (!pair || data.documents === pair)
+          && (!number || data.pairs.split(/[ -]/).includes(number)) && (!pair || data.pairs.split(" ").includes(pair))
           && words.every((word) => texts.get(card).includes(word));
         card.hidden = !fits;
         count += fits;

@@ -1,8 +1,8 @@
 """SARIF 2.1.0, for code scanning and editors.
 
 Source: the OASIS standard "Static Analysis Results Interchange Format (SARIF) Version 2.1.0".  A result lies where a
-correction is due first; the other passage, and a third, are related locations.  What could not be read or checked is a
-notification of the invocation.  Holds no times, so that the same input makes the same bytes.
+correction is due first; the other passage and all further ones are related locations.  What could not be read or
+checked is a notification of the invocation.  Holds no times, so that the same input makes the same bytes.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _rule(type: ConflictType) -> dict[str, Any]:
 
 def _result(found: Finding, has_baseline: bool) -> dict[str, Any]:
     first, other = found.sides
-    related = [_location(other, 1)] + ([_location(found.given, 2)] if found.given else [])
+    related = [other, *(quote for quote in found.quotes if quote not in (first, other))]
     result = {
         "ruleId": found.type.value,
         "ruleIndex": RULES.index(found.type),
@@ -64,7 +64,7 @@ def _result(found: Finding, has_baseline: bool) -> dict[str, Any]:
         "rank": round(100 * found.score, 2),
         "message": {"text": f"{_plain(found.explanation)}. Compare [{_plain(other.place)}](1). {_plain(found.action)}"},
         "locations": [_location(first)],
-        "relatedLocations": related,
+        "relatedLocations": [_location(at, number) for number, at in enumerate(related, 1)],
         "partialFingerprints": {FINGERPRINT: found.id},
         "properties": {
             "score": round(found.score, 4),

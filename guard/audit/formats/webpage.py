@@ -11,7 +11,7 @@ import base64
 import hashlib
 import html
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -23,12 +23,18 @@ from guard.audit.wording import TITLES, Range, counted, differing, pieces, print
 
 MAX_MAPPED = 12  # documents in the map: those with the most findings
 SHADES = 4
-BAR_ROW, BAR_LABEL, BAR_WIDTH, BAR_END = 30, 220, 280, 40  # of the chart, in its own units
+MAX_SHOWN = 4  # quotes of a finding that are not folded away
+BAR_ROW, BAR_LABEL, BAR_WIDTH, BAR_END = 30, 220, 280, 40  # of a chart, in its own units
 
 MEANING = {
     Severity.ERROR: "almost surely a contradiction",
     Severity.WARNING: "probably a contradiction",
     Severity.NOTE: "worth a look",
+}
+DEALT_WITH = {
+    State.ACCEPTED: "Accepted in the baseline",
+    State.SUPPRESSED: "Suppressed in a document",
+    State.DISMISSED: "Dismissed in review",
 }
 
 
@@ -59,17 +65,17 @@ def render(report: Report) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A finding with the name of its place on the page and the numbers of its documents."""
+    """A finding with the name of its place on the page and the pairs of documents it lies between, as numbers."""
 
     finding: Finding
     anchor: str
-    documents: tuple[int, ...]
+    pairs: frozenset[tuple[int, int]]
 
 
 def _body(report: Report) -> Iterator[str]:
     numbers = {document.path: n for n, document in enumerate(report.documents)}
     shown = [
-        Shown(found, f"f-{name}", tuple(sorted({numbers[quote.path] for quote in (found.a, found.b)})))
+        Shown(found, f"f-{name}", frozenset(_ordered(numbers[p.a.path], numbers[p.b.path]) for p in found.pairs))
         for found, name in zip(report.findings, report.unique_ids(), strict=True)
     ]
     new = [each for each in shown if each.finding.state is State.NEW]
@@ -84,7 +90,7 @@ def _body(report: Report) -> Iterator[str]:
     yield '<p id="nothing" class="quiet" hidden>No finding fits these filters.</p>'
     yield "</section>"
     yield from _problems(report)
-    for state, title in ((State.ACCEPTED, "Accepted in the baseline"), (State.SUPPRESSED, "Suppressed in a document")):
+    for state, title in DEALT_WITH.items():
         quiet = [_article(each) for each in shown if each.finding.state is state]
         yield from _folded(title, quiet)
     yield from _folded("Looks contradictory, and is not", [_look_alike(pair) for pair in report.look_alikes])
@@ -120,49 +126,68 @@ def _overview(report: Report, new: Sequence[Shown]) -> Iterator[str]:
     for severity, n in report.by_severity().items():
         yield f'<li class="{severity}"><b>{n:,}</b> {severity if n == 1 else severity + "s"}'
         yield f"<small>{MEANING[severity]}</small></li>"
-    for state in (State.ACCEPTED, State.SUPPRESSED):
+    for state in DEALT_WITH:
         if n := len(report.in_state(state)):
             yield f'<li class="quiet"><b>{n:,}</b> {state}<small>dealt with before, listed below</small></li>'
     yield "</ul>"
     yield '<div class="figures">'
-    yield from _bars(new)
+    yield "<div>"
+    yield from _bars("What differs", _by_type(new))
+    yield from _bars("How sure is it? Findings by score", _by_score(new))
+    yield "</div>"
     yield from _map(report, new)
     yield "</div>"
     yield "</section>"
 
 
-def _bars(new: Sequence[Shown]) -> Iterator[str]:
-    """A bar for each type, in pieces by severity."""
-    counts = Counter((each.finding.type, each.finding.severity) for each in new)
-    totals = Counter(each.finding.type for each in new)
-    types = sorted(totals, key=lambda type: (-totals[type], list(TITLES).index(type)))
-    unit = BAR_WIDTH / max(totals.values())
-    width, height = BAR_LABEL + BAR_WIDTH + BAR_END, BAR_ROW * len(types)
-    label = "; ".join(f"{TITLES[type]}: {totals[type]}" for type in types)
-    yield "<figure><figcaption>What differs</figcaption>"
-    yield f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{_escaped(label)}">'
-    for row, type in enumerate(types):
+Bars = Mapping[str, Counter[Severity]]
+"""How many findings of each severity, for each label."""
+
+
+def _by_type(new: Sequence[Shown]) -> Bars:
+    counts = {title: Counter(e.finding.severity for e in new if e.finding.type is t) for t, title in TITLES.items()}
+    return {title: n for title, n in sorted(counts.items(), key=lambda item: -item[1].total()) if n}
+
+
+def _by_score(new: Sequence[Shown]) -> Bars:
+    tenths: dict[int, Counter[Severity]] = {}
+    for each in new:
+        tenths.setdefault(min(9, int(each.finding.score * 10)), Counter())[each.finding.severity] += 1
+    rows = range(9, min(tenths) - 1, -1)
+    return {f"{n / 10:.1f} to {(n + 1) / 10:.1f}": tenths.get(n, Counter()) for n in rows}
+
+
+def _bars(caption: str, bars: Bars) -> Iterator[str]:
+    """A bar for each label, in pieces by severity."""
+    unit = BAR_WIDTH / max(n.total() for n in bars.values())
+    label = "; ".join(f"{label}: {n.total()}" for label, n in bars.items())
+    yield f"<figure><figcaption>{caption}</figcaption>"
+    yield f'<svg viewBox="0 0 {BAR_LABEL + BAR_WIDTH + BAR_END} {BAR_ROW * len(bars)}" role="img" '
+    yield f'aria-label="{caption}. {label}">'
+    for row, (label, counts) in enumerate(bars.items()):
         x, y = float(BAR_LABEL), row * BAR_ROW
-        yield f'<text x="{BAR_LABEL - 10}" y="{y + 20}" text-anchor="end">{_escaped(TITLES[type])}</text>'
+        yield f'<text x="{BAR_LABEL - 10}" y="{y + 20}" text-anchor="end">{label}</text>'
         for severity in Severity:
-            if n := counts[type, severity]:
+            if n := counts[severity]:
                 size = f'width="{n * unit:.1f}" height="{BAR_ROW - 10}"'
                 yield f'<rect class="{severity}" x="{x:.1f}" y="{y + 5}" {size}>'
                 yield f"<title>{n} {severity}</title></rect>"
                 x += n * unit
-        yield f'<text class="count" x="{x + 8:.1f}" y="{y + 20}">{totals[type]}</text>'
+        yield f'<text class="count" x="{x + 8:.1f}" y="{y + 20}">{counts.total()}</text>'
     yield "</svg></figure>"
 
 
 def _map(report: Report, new: Sequence[Shown]) -> Iterator[str]:
     """A triangle of documents against documents, darker where more findings lie between them."""
-    pairs = Counter(each.documents for each in new)
-    weight = Counter(n for each in new for n in each.documents)
+    pairs = Counter(pair for each in new for pair in each.pairs)
+    weight = Counter(n for each in new for pair in each.pairs for n in set(pair))
     numbers = sorted(weight, key=lambda n: (-weight[n], n))[:MAX_MAPPED]
     most = max(SHADES, *pairs.values())
     rest = len(weight) - len(numbers)
-    more = f" (the {len(numbers)} with the most findings; {rest} more not shown)" if rest else ""
-    yield f'<figure class="map"><figcaption>Which documents disagree{more}</figcaption><table>'
+    yield '<figure class="map"><figcaption>Which documents disagree</figcaption>'
+    if rest:
+        yield f'<p class="quiet">The {len(numbers)} with the most findings; {rest} more are not shown.</p>'
+    yield "<table>"
     yield (
         "<thead><tr><td></td>"
         + "".join(f'<th scope="col">{k}</th>' for k, _ in enumerate(numbers, 1))
@@ -171,28 +196,39 @@ def _map(report: Report, new: Sequence[Shown]) -> Iterator[str]:
     yield "<tbody>"
     for row, n in enumerate(numbers, 1):
         path = report.documents[n].path
-        cells = "".join(_cell(report, tuple(sorted({n, m})), pairs, most) for m in numbers[:row])
+        cells = "".join(_cell(report, _ordered(n, m), pairs, most) for m in numbers[:row])
         label = f"<span>{_escaped(path.rpartition('/')[2])}</span> {row}"
         yield f'<tr><th scope="row" title="{_escaped(path)}">{label}</th>{cells}</tr>'
     yield "</tbody></table></figure>"
 
 
-def _cell(report: Report, pair: tuple[int, ...], pairs: Counter[tuple[int, ...]], most: int) -> str:
+def _cell(report: Report, pair: tuple[int, int], pairs: Counter[tuple[int, int]], most: int) -> str:
     n = pairs[pair]
     if not n:
         return "<td></td>"
-    where = " and ".join(report.documents[number].path for number in pair)
-    label = f"{counted(n, 'finding')} {'between' if len(pair) > 1 else 'within'} {where}"
+    one, other = (report.documents[number].path for number in pair)
+    label = f"{counted(n, 'finding')} " + (f"within {one}" if one == other else f"between {one} and {other}")
     shade = max(1, -(-n * SHADES // most))
-    key = " ".join(map(str, pair))
     label = f'aria-label="{_escaped(label)}" title="{_escaped(label)}"'
-    return f'<td><button type="button" class="shade{shade}" data-pair="{key}" {label}>{n}</button></td>'
+    return f'<td><button type="button" class="shade{shade}" data-pair="{_key(pair)}" {label}>{n}</button></td>'
+
+
+def _ordered(n: int, m: int) -> tuple[int, int]:
+    return min(n, m), max(n, m)
+
+
+def _key(pair: tuple[int, int]) -> str:
+    return f"{pair[0]}-{pair[1]}"
+
+
+def _documents(shown: Shown) -> set[int]:
+    return {n for pair in shown.pairs for n in pair}
 
 
 def _filters(report: Report, new: Sequence[Shown]) -> Iterator[str]:
     severities = [(s.value, s.value.capitalize()) for s in Severity if any(e.finding.severity is s for e in new)]
     types = [(t.value, title) for t, title in TITLES.items() if any(e.finding.type is t for e in new)]
-    involved = sorted({n for each in new for n in each.documents})
+    involved = sorted(set().union(*map(_documents, new)))
     documents = [(str(n), report.documents[n].path) for n in involved]
     yield '<form id="filters" role="search" aria-label="Filter the findings" hidden>'
     yield '<label>Search <input type="search" id="words" placeholder="words (press /)" autocomplete="off"></label>'
@@ -216,7 +252,7 @@ def _article(shown: Shown) -> str:
     better = found.preferred.side if found.preferred else ""
     parts = [
         f'<article id="{shown.anchor}" class="{found.severity}" data-severity="{found.severity}" '
-        f'data-type="{found.type}" data-documents="{" ".join(map(str, shown.documents))}">',
+        f'data-type="{found.type}" data-pairs="{" ".join(map(_key, sorted(shown.pairs)))}">',
         f'<h2><span class="badge">{found.severity}</span> {TITLES[found.type]}'
         f'<a class="id" href="#{shown.anchor}" title="Link to this finding">{found.id}</a></h2>',
         f'<p class="why">{_escaped(found.explanation)} <span class="score">score {found.score:.2f}</span></p>',
@@ -224,6 +260,7 @@ def _article(shown: Shown) -> str:
         _quote(found.a, texts[0], differing(*texts)[0], better == "a"),
         _quote(found.b, texts[1], differing(*texts)[1], better == "b"),
         "</div>",
+        *_further(found),
     ]
     if found.given:
         parts += ['<p class="given">given that</p>', _quote(found.given, printable(found.given.text), [])]
@@ -232,9 +269,24 @@ def _article(shown: Shown) -> str:
         parts.append(f'<p class="prefer">Prefer {_escaped(side.path)}: {_escaped(found.preferred.reason)}.</p>')
     if found.state is State.NEW:
         parts.append(f'<p class="action">{_escaped(found.action)}</p>')
-    else:
-        parts.append(f'<p class="action">{found.state.capitalize()}: {_escaped(found.state_reason)}</p>')
+    if found.state_reason:
+        parts.append(f'<p class="state">{_escaped(found.state_reason)}</p>')
     return "\n".join([*parts, "</article>"])
+
+
+def _further(found: Finding) -> Iterator[str]:
+    """Yield the places that say what the first quote says, and those that contradict it beside the second."""
+    if found.repeats:
+        places = "".join(f"<li><cite>{_escaped(quote.place)}</cite></li>" for quote in found.repeats)
+        yield f'<p class="also">The first is also said in</p><ul class="places">{places}</ul>'
+    if found.against:
+        first, texts = printable(found.a.text), [printable(quote.text) for quote in found.against]
+        quotes = [_quote(q, text, differing(first, text)[1]) for q, text in zip(found.against, texts, strict=True)]
+        yield f'<p class="also">It clashes with {counted(len(quotes), "more place")}, too</p>'
+        yield f'<div class="sides">{"".join(quotes[:MAX_SHOWN])}</div>'
+        if rest := quotes[MAX_SHOWN:]:
+            yield f"<details><summary>{counted(len(rest), 'place')} more</summary>"
+            yield f'<div class="sides">{"".join(rest)}</div></details>'
 
 
 def _quote(quote: Quote, text: str, marks: Sequence[Range], is_preferred: bool = False) -> str:
@@ -246,8 +298,16 @@ def _quote(quote: Quote, text: str, marks: Sequence[Range], is_preferred: bool =
     tag = '<span class="preferred">preferred</span>' if is_preferred else ""
     return (
         f"<figure><figcaption><cite>{_escaped(quote.place)}</cite>{tag}{heading}</figcaption>"
-        f"<blockquote>{marked}</blockquote></figure>"
+        f"<blockquote>{_around(quote.before)}{marked}{_around(quote.after)}</blockquote></figure>"
     )
+
+
+def _around(context: str) -> str:
+    """Return what stands beside a quote, with a space at each end that had one."""
+    if not (said := printable(context)):
+        return " "
+    start, end = (" " if context[at].isspace() else "" for at in (0, -1))
+    return f'<span class="around">{start}{html.escape(said)}{end}</span>'
 
 
 def _look_alike(pair: LookAlike) -> str:
