@@ -1,7 +1,9 @@
-"""``audit`` and ``baseline`` from end to end, with a guard that knows one kind of sentence; one test with the model."""
+"""``audit``, ``baseline`` and ``review`` end to end: a guard that knows one kind of sentence, and twice the model."""
 
 import json
 import re
+import shutil
+import subprocess
 from itertools import combinations
 from pathlib import Path
 from xml.etree import ElementTree
@@ -9,7 +11,12 @@ from xml.etree import ElementTree
 import pytest
 
 from detectors.evidence import Conflict, ConflictType, Span, Unverified
-from guard.cli import options
+from guard import Guard, GuardConfig
+from guard.audit import declared, reviews
+from guard.audit.engine import AuditGuard
+from guard.cli import options, review
+from guard.cli.audit import read_all
+from guard.evaluation import datasets
 from guard.verdict import Action, Status, Verdict
 
 ROOT = Path(__file__).parent.parent
@@ -47,6 +54,10 @@ def folder(tmp_path, monkeypatch):
 
 def report(cli, *options):
     return json.loads(cli("audit", "docs", "--format", "json", *options).out)
+
+
+def trial(document, days):
+    Path("docs", document).write_text(f"The trial lasts {days} days.\n")
 
 
 # Formats and exit codes
@@ -90,6 +101,176 @@ def test_what_was_not_read_or_checked_fails_at_every_level_but_never(cli, folder
     Path("docs/c.txt").write_bytes(b"\0\1")
     assert cli("audit", "docs", "--fail-on", "error").code == 1
     assert cli("audit", "docs", "--fail-on", "never").code == 0
+
+
+# Baseline
+
+
+def test_after_a_baseline_only_what_is_new_fails(cli, folder):
+    ran = cli("baseline", "docs", "-o", "b.json")
+    assert (ran.code, ran.out, ran.err) == (0, "", "b.json: 2 findings accepted, 2 of them new; 0 taken out\n")
+    assert cli("audit", "docs", "--baseline", "b.json").code == 0
+    assert cli("audit", "docs", "--baseline", "b.json").out.splitlines()[-1] == (
+        "2 documents, 2 passages, 0 findings, 2 accepted"
+    )
+    Path("docs/c.md").write_text("The course lasts 6 days.\n")
+    (found,) = report(cli, "--baseline", "b.json")["findings"]
+    assert {found["a"]["path"], found["b"]["path"]} > {"docs/c.md"} and len(found["more"]) == 1
+    cli("baseline", "docs", "-o", "b.json")
+    assert cli("audit", "docs", "--baseline", "b.json").code == 0
+
+
+def test_a_corrected_document_leaves_stale_entries_that_prune_takes_out(cli, folder):
+    cli("baseline", "docs", "-o", "b.json")
+    Path("docs/b.md").write_text("The course lasts 8 days.\n\nThe pause lasts 9 days.\n")
+    Path("docs/c.md").write_text("The pause lasts 7 days.\n")
+    assert report(cli, "--baseline", "b.json")["summary"]["stale"] == 1
+    ran = cli("baseline", "docs", "-o", "b.json", "--prune")
+    assert ran.err == "b.json: 1 finding accepted, 0 of them new; 1 taken out\n"
+    after = report(cli, "--baseline", "b.json")["summary"]
+    assert (after["stale"], after["accepted"], after["findings"]["new"]) == (0, 1, 1), "the pause did not join"
+
+
+def test_prune_refuses_where_not_everything_was_checked_or_there_is_no_baseline(cli, folder):
+    ran = cli("baseline", "docs", "-o", "b.json", "--prune")
+    assert ran.code == 2 and "passageguard baseline writes one" in ran.err
+    cli("baseline", "docs", "-o", "b.json")
+    before = Path("b.json").read_text()
+    ran = cli("baseline", "docs", "-o", "b.json", "--prune", "--max-pairs", "1")
+    assert ran.code == 2 and "not everything was checked" in ran.err and Path("b.json").read_text() == before
+
+
+# Suppressions
+
+
+def test_a_comment_silences_a_finding_and_one_that_is_not_needed_is_told(cli, folder):
+    Path("docs/a.md").write_text(
+        "The trial lasts 14 days. <!-- passageguard: ignore[value] the old offer -->\n\n"
+        "The course lasts 5 days. <!-- passageguard: ignore[date] wrong kind -->\n\n"
+        "The end. <!-- passageguard: ignore -->\n"
+    )
+    found = report(cli)
+    assert [f["a"]["line"] for f in found["findings"]] == [3]
+    assert [f["state_reason"] for f in found["suppressed"]] == ["the old offer (docs/a.md:1)"]
+    assert found["warnings"] == [
+        "docs/a.md:5: suppression without a reason, so it suppresses nothing; say why behind it",
+        "docs/a.md:3: suppression that no finding needs; remove it",
+    ]
+
+
+# Review
+
+
+def test_a_dismissed_finding_is_quiet_and_the_reviews_calibrate_can_read_are_kept(cli, folder):
+    cli("audit", "docs", "-o", "r.json")
+    trial_id, course_id = (f["id"] for f in json.loads(Path("r.json").read_text())["findings"])
+    ran = cli("review", "r.json", "--reviews", "v.jsonl", "--dismiss", trial_id)
+    assert ran.code == 2 and "--reason" in ran.err and not Path("v.jsonl").exists()
+    cli("review", "r.json", "--reviews", "v.jsonl", "--dismiss", trial_id, "--reason", "two trials")
+    assert cli("review", "r.json", "--reviews", "v.jsonl", "--confirm", course_id).code == 0
+    after = report(cli, "--reviews", "v.jsonl")
+    assert [f["state_reason"].partition(":")[2] for f in after["dismissed"]] == [" two trials"]
+    assert [f["id"] for f in after["findings"]] == [course_id] and "confirmed on" in after["findings"][0][
+        "state_reason"
+    ]
+    assert {row.id: row.label for row in datasets.load([Path("v.jsonl")])} == {
+        trial_id: "consistent", course_id: "conflict",
+    }  # fmt: skip
+    Path("docs/a.md").write_text("# Trial\n\nThe trial lasts 14 days.\n")
+    assert cli("review", "--reviews", "v.jsonl", "--resolve", course_id).code == 0
+    assert [json.loads(line)["verdict"] for line in Path("v.jsonl").read_text().splitlines()].count("resolved") == 1
+    cli("baseline", "docs", "-o", "b.json", "--reviews", "v.jsonl")
+    assert json.loads(Path("b.json").read_text())["findings"] == {}, "what is dismissed does not join"
+
+
+def test_on_a_terminal_every_new_finding_is_asked_for_and_each_answer_is_saved(cli, folder, monkeypatch):
+    cli("audit", "docs", "-o", "r.json")
+    monkeypatch.setattr(review, "is_terminal", lambda: True)
+    ran = cli("review", "r.json", "--reviews", "v.jsonl", stdin="x\nd\n\nnot the same\ns\n")
+    assert ran.code == 0 and "The trial lasts 95 days." in ran.out and "2 of 2" in ran.out
+    (said,) = reviews.load(Path("v.jsonl")).values()
+    assert (said.verdict, said.reason) == ("dismissed", "not the same")
+    ran = cli("review", "r.json", "--reviews", "v.jsonl", stdin="c\n\n")
+    assert "1 of 1" in ran.out and "trial" not in ran.out
+    assert {r.verdict for r in reviews.load(Path("v.jsonl")).values()} == {"dismissed", "confirmed"}
+    assert cli("review", "r.json", "--reviews", "other.jsonl", stdin="c\n").code == 130
+
+
+def test_review_says_what_it_needs(cli, folder):
+    cli("audit", "docs", "-o", "r.json")
+    assert "give a report and a terminal" in cli("review", "r.json").err
+    assert "no finding 'x'" in cli("review", "r.json", "--confirm", "x").err
+    Path("r.txt").write_text('{"findings": []}')
+    assert "r.txt" not in cli("review", "none.json", "--confirm", "x").out
+    for wrong, said in (
+        ("r.txt", "not a report of version 1"),
+        ("docs/a.md", "not a report in JSON"),
+        ("no", "cannot be"),
+    ):
+        ran = cli("review", wrong, "--confirm", "x")
+        assert ran.code == 2 and said in ran.err
+
+
+# Since a revision, stdin, what is left out
+
+
+def test_since_reports_what_touches_changed_files_and_nothing_of_what_is_unneeded(cli, folder):
+    def git(*arguments):
+        subprocess.run(
+            ["git", "-c", "user.name=A", "-c", "user.email=a@b", *arguments], check=True, capture_output=True
+        )
+
+    trial("a.md", 14), trial("b.md", "15 days. <!-- passageguard: ignore so -->"), trial("c.md", 16)
+    git("init", "-q"), git("add", "."), git("commit", "-qm", "one")
+    assert cli("audit", "docs", "--since", "HEAD").code == 0
+    Path("docs/d.md").write_text("The trial lasts 16 days.\n")
+    (found,) = report(cli, "--since", "HEAD")["findings"]
+    assert {q["path"] for q in (found["a"], found["b"])} == {"docs/a.md", "docs/d.md"}
+    assert report(cli, "--since", "HEAD")["warnings"] == [] and len(report(cli)["findings"][0]["more"]) == 1
+    assert cli("audit", "docs", "--since", "nope").code == 2
+
+
+def test_the_document_on_stdin_takes_the_place_of_the_file_that_has_its_name(cli, folder):
+    edited = "# Trial\n\nThe trial lasts 14 days.\n\nThe course lasts 5 days.\n"
+    ran = cli("audit", "docs", "-", "--stdin-filename", "docs/b.md", stdin=edited)
+    assert ran.code == 0 and ran.out == "2 documents, 2 passages, 0 findings\n"
+    ran = cli("audit", "-", "--format", "json", stdin="The trial lasts 1 days. The trial lasts 2 days.")
+    assert [f["a"]["path"] for f in json.loads(ran.out)["findings"]] == ["stdin"]
+    assert "unknown kind" in cli("audit", "-", "--stdin-filename", "a.exe", stdin="x").err
+    assert "give - as a path" in cli("audit", "docs", "--stdin-filename", "a.md").err
+
+
+def test_exclude_and_the_ignore_file_leave_documents_out(cli, folder):
+    assert report(cli, "--exclude", "b.*")["summary"]["documents"] == 1
+    Path(".passageguardignore").write_text("a.md\n")
+    assert report(cli)["documents"] == [{"path": "docs/b.md", "passages": 1}]
+    ran = cli("audit", "docs", "--exclude", "*.md")
+    assert ran.code == 2 and "no readable document" in ran.err
+
+
+# With the model
+
+
+@pytest.mark.model
+def test_a_dry_run_counts_what_a_run_compares_and_since_compares_less(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "examples" / "documents", "docs")
+    ran = cli("audit", "docs", "--dry-run")
+    assert ran.code == 0 and re.search(r"about [\d,]+ seconds? to score them at [\d,]+ pairs/s", ran.out)
+    counts = re.match(r"20 documents, 62 passages, ([\d,]+) sentences, (\d+) pairs\n", ran.out)
+    documents, _ = read_all([Path("docs")])
+    passages, _ = declared.resolved(documents)
+    whole = Guard().check(passages)
+    assert [int(n.replace(",", "")) for n in counts.groups()] == [whole.stats["sentences"], whole.stats["pairs"]]
+    focus = {p.id for p in passages if p.metadata["path"] == "docs/faq.html"}
+    part = AuditGuard(GuardConfig(), focus).check(passages)
+    assert 0 < part.stats["pairs"] < whole.stats["pairs"] / 4
+    touching = [c for c in whole.conflicts if {c.a.passage_id, c.b.passage_id} & focus]
+    found = [c for c in part.conflicts if {c.a.passage_id, c.b.passage_id} & focus]
+    assert len(touching) >= 3 and sorted(map(repr, found)) == sorted(map(repr, touching))
+    limited = AuditGuard(GuardConfig(max_pairs=2), focus).check(passages)
+    assert limited.stats["pairs"] == 2 and f"of {part.stats['pairs']} sentence pairs" in limited.unverified[-1].reason
+    assert AuditGuard(GuardConfig(), ()).check(passages).stats["pairs"] == 0
 
 
 @pytest.mark.model

@@ -10,7 +10,7 @@ import typer
 
 from detectors.errors import ConfigError, PassageGuardError
 
-from . import audit, calibrate, check, doctor, evaluate
+from . import audit, baseline, calibrate, check, doctor, evaluate, review
 
 app = typer.Typer(
     name="passageguard", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
@@ -19,6 +19,8 @@ app = typer.Typer(
 )  # fmt: skip
 app.command("check", epilog=check.EPILOG)(check.check)
 app.command("audit", epilog=audit.EPILOG)(audit.audit)
+app.command("baseline", epilog=baseline.EPILOG)(baseline.baseline)
+app.command("review", epilog=review.EPILOG)(review.review)
 app.command("eval")(evaluate.evaluate)
 app.command("calibrate", epilog=calibrate.EPILOG)(calibrate.calibrate)
 app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor)

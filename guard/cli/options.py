@@ -14,7 +14,7 @@ import typer
 from detectors.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from guard import Guard, VerifierConfig
+    from guard import Guard, GuardConfig, VerifierConfig
 
 DETECTION, VERIFIER, OUTPUT = "Detection", "Verifier (off unless given)", "Output"
 FORMATS, FAIL_ON = ("text", "json"), ("never", "any")
@@ -61,8 +61,8 @@ ShowBenign = Annotated[
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="The same as --fail-on never.", rich_help_panel=OUTPUT)]
 
 
-def make_guard(action: str = "annotate", **settings: Any) -> Guard:
-    """Build a Guard from command-line settings.  Raises `ConfigError`."""
+def make_guard(action: str = "annotate", build: Callable[[GuardConfig], Guard] | None = None, **settings: Any) -> Guard:
+    """Build a Guard, or what ``build`` makes of the configuration, from settings.  Raises `ConfigError`."""
     from guard import Action, Guard, GuardConfig, Policy
 
     if action not in set(Action):
@@ -72,7 +72,7 @@ def make_guard(action: str = "annotate", **settings: Any) -> Guard:
         settings["detectors"] = tuple(n.strip() for n in names.split(",") if n.strip())
     config = GuardConfig(policy=Policy(action=Action(action)), **settings)
     _quiet_libraries()
-    return Guard(config)
+    return (build or Guard)(config)
 
 
 def verifier(
@@ -134,10 +134,16 @@ def progress_bar() -> Iterator[Callable[[int, int], None] | None]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    rate = TextColumn("{task.fields[rate]}")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("comparing sentences", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task("comparing sentences", total=None, rate="")
+
+        def show(done: int, total: int) -> None:
+            speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
+            bar.update(task, completed=done, total=total, rate=f"{speed:,.0f}/s" if speed else "")
+
+        yield show
 
 
 def _quiet_libraries() -> None:

@@ -62,8 +62,8 @@ def report(result: Report, console: Console, show_benign: bool = False) -> None:
         for found in group:
             better = found.preferred and (found.a if found.preferred.side == "a" else found.b)
             note = f"prefer {printable(better.path)}: {found.preferred.reason}" if better and found.preferred else ""
-            finding(console, found, _place, note)
-    look_alikes(console, result.look_alikes, _place, show_benign)
+            finding(console, found, place_of, note)
+    look_alikes(console, result.look_alikes, place_of, show_benign)
     problems(console, "warning", result.warnings)
     problems(console, "not checked", (f"{u.subject}: {u.reason}" for u in result.unverified))
     problems(console, "not read", result.errors)
@@ -85,6 +85,7 @@ def finding(console: Console, found: Conflict | Finding, place: Place, note: str
         _quote(console, printable(found.given.text), [])
     if isinstance(found, Finding):
         _further(console, found)
+        note = " · ".join(filter(None, (note, printable(found.state_reason))))
     if note:
         _indented(console, Text(note, "green"), 4)
     console.print()
@@ -94,9 +95,9 @@ def _further(console: Console, found: Finding) -> None:
     """Print the places that say what the first quote says, and those that contradict it beside the second."""
     left = printable(found.a.text)
     for quote in found.repeats[:MAX_FURTHER]:
-        _indented(console, Text.assemble("also said in ", (_place(quote), "cyan")), 4)
+        _indented(console, Text.assemble("also said in ", (place_of(quote), "cyan")), 4)
     for quote in found.against[:MAX_FURTHER]:
-        _indented(console, Text.assemble("also against ", (_place(quote), "cyan")), 4)
+        _indented(console, Text.assemble("also against ", (place_of(quote), "cyan")), 4)
         _quote(console, printable(quote.text), differing(left, printable(quote.text))[1])
     left_out = sum(max(0, len(quotes) - MAX_FURTHER) for quotes in (found.repeats, found.against))
     if left_out:
@@ -132,7 +133,7 @@ def summary(counts: Sequence[tuple[int, str]]) -> str:
     return ", ".join(counted(n, word) for n, word in counts)
 
 
-def _place(quote: Quote) -> str:
+def place_of(quote: Quote) -> str:
     """Return ``handbook.md:12  Leave › Carry-over``."""
     return printable(quote.place) + (f"  {printable(quote.heading)}" if quote.heading else "")
 

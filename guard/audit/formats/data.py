@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from guard.audit.findings import QUIET, Finding, LookAlike
+from detectors.errors import InputError
+from detectors.evidence import ConflictType
+from guard.audit.findings import QUIET, Finding, LookAlike, Pair, Preference, Quote, Severity, State
 from guard.audit.report import Report
 
 VERSION = 1  # of the JSON form
@@ -71,6 +73,28 @@ def finding(found: Finding) -> dict[str, Any]:
         "state_reason": found.state_reason,
         "more": [{"id": p.id, "score": round(p.score, 4), "a": asdict(p.a), "b": asdict(p.b)} for p in found.more],
     }  # fmt: skip
+
+
+def parsed(document: Any) -> list[Finding]:
+    """Return the findings of all states of a report in JSON.  Raises `InputError` where it is none."""
+    if not isinstance(document, dict) or document.get("version") != VERSION or "findings" not in document:
+        raise InputError(f"not a report of version {VERSION}; write one with passageguard audit --format json")
+    try:
+        return [_parsed(entry) for key in ("findings", *QUIET) for entry in document[key]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"not a complete report: {type(error).__name__}: {error}; write it anew") from error
+
+
+def _parsed(entry: dict[str, Any]) -> Finding:
+    better = entry["preferred"]
+    return Finding(
+        entry["id"], ConflictType(entry["type"]), Severity(entry["severity"]), entry["score"], entry["explanation"],
+        tuple(entry["detectors"]), Quote(**entry["a"]), Quote(**entry["b"]),
+        Quote(**entry["given"]) if entry["given"] else None,
+        Preference(better["side"], better["rule"], better["reason"]) if better else None,
+        entry["action"], State(entry["state"]), entry["state_reason"],
+        tuple(Pair(p["id"], p["score"], Quote(**p["a"]), Quote(**p["b"])) for p in entry["more"]),
+    )  # fmt: skip
 
 
 def _look_alike(pair: LookAlike) -> dict[str, Any]:
