@@ -18,19 +18,8 @@ def quote(place, text):
 
 def finding(a, b, score=0.9, type=ConflictType.VALUE, **other):
     a, b = (quote(*side.split(":")) for side in (a, b))
-    settings = {"given": None, "preferred": None, **other}
-    return Finding(
-        fingerprint(a.text, b.text),
-        type,
-        Severity.ERROR,
-        score,
-        "clash",
-        ("nli",),
-        a=a,
-        b=b,
-        action="Look.",
-        **settings,
-    )
+    settings = {"explanation": "clash", "given": None, "preferred": None, "action": "Look.", **other}
+    return Finding(fingerprint(a.text, b.text), type, Severity.ERROR, score, detectors=("nli",), a=a, b=b, **settings)
 
 
 def undirected(pairs):
@@ -44,13 +33,14 @@ def test_one_claim_against_many_places_is_one_finding_that_names_all():
     assert [q.path for q in star.against] == ["p3.md", "p2.md", "p1.md", "p0.md"] and star.repeats == ()
     assert star.paths == ("hub.md", "p0.md", "p1.md", "p2.md", "p3.md", "p4.md")
     assert [p.id for p in star.pairs] == [f.id for f in reversed(found)]
-    assert star.action == "Find out which is right, hub.md:3 or 5 other places, and correct what is wrong."
+    assert star.action == "Find out which is right, hub.md:3 or p4.md:3 and 4 more places, and correct what is wrong."
 
 
 def test_three_places_against_four_are_one_finding_where_their_words_agree():
     found = [finding(f"a{n}:14  Days", f"b{m}:30 days") for n in range(3) for m in range(4)]
     (star,) = joined(found)
-    assert len(star.pairs) == 12 and len(star.repeats) + len(star.against) == 2 + 3
+    assert len(star.pairs) == 12 and (len(star.repeats), len(star.against)) == (2, 3)
+    assert star.action.startswith("Find out which is right, a0.md:3 and 2 more places or b")
 
 
 def test_wordings_of_their_own_need_as_many_findings_as_the_smaller_side_has():
@@ -85,9 +75,9 @@ def test_what_was_dealt_with_another_type_and_a_third_statement_stay_apart():
 @pytest.mark.parametrize(
     ("sides", "action"),
     [
-        ("aa", "Correct 2 other places to agree with hub.md:3."),
-        ("bb", "Correct hub.md:3: the preferred side is in 2 other places."),
-        ("ab", "Find out which is right, hub.md:3 or 2 other places, and correct what is wrong."),
+        ("aa", "Correct x.md:3 and 1 more place to agree with hub.md:3."),
+        ("bb", "Correct hub.md:3; to be preferred: x.md:3 and 1 more place."),
+        ("ab", "Find out which is right, hub.md:3 or x.md:3 and 1 more place, and correct what is wrong."),
     ],
 )
 def test_the_action_follows_what_all_pairs_prefer(sides, action):
@@ -100,3 +90,10 @@ def test_the_action_follows_what_all_pairs_prefer(sides, action):
     (star,) = joined(found)
     assert star.action == action and star.a.path == "hub.md"
     assert star.preferred == (better[0] if sides in ("aa", "bb") else None)
+
+
+def test_an_explanation_turns_with_the_sides():
+    said = 'values: "31 days" against "14 days"'
+    found = [finding("y:31 days", "hub:14 days", 0.95, explanation=said), finding("hub:14 days", "x:30 days")]
+    (star,) = joined(found)
+    assert (star.a.text, star.explanation) == ("14 days", 'values: "14 days" against "31 days"')

@@ -248,6 +248,26 @@ def test_exclude_and_the_ignore_file_leave_documents_out(cli, folder):
     assert ran.code == 2 and "no readable document" in ran.err
 
 
+# Settings
+
+
+def test_the_settings_of_the_project_are_defaults_and_the_command_line_wins(cli, folder):
+    Path("pyproject.toml").write_text(
+        '[tool.passageguard]\nbaseline = "b.json"\nreviews = "v.jsonl"\nexclude = ["c.md"]\n'
+        "[tool.passageguard.x]\ny = 1\n"
+    )
+    trial("c.md", 77)
+    cli("audit", "docs", "-o", "r.json", "--baseline", "/dev/null")
+    Path("v.jsonl").write_text("")
+    assert cli("baseline", "docs").err.startswith("b.json: 2 findings accepted")
+    assert cli("audit", "docs").out == "2 documents, 2 passages, 0 findings, 2 accepted\n"
+    assert cli("audit", "docs", "--exclude", "d.md").code == 1
+    Path("pyproject.toml").write_text("[tool.passageguard]\nmin_score = 1\n")
+    ran = cli("audit", "docs")
+    assert ran.code == 2 and "has no setting 'min_score'; choose from baseline" in ran.err
+    assert cli("check", "-", stdin="[]").err.count("setting") == 0, "other commands do not read it"
+
+
 # With the model
 
 

@@ -9,6 +9,7 @@ Pure.  Knows nothing about documents and formats.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -16,9 +17,10 @@ from heapq import heapify, heappop, heappush
 
 from detectors.evidence import ConflictType
 
-from .findings import Finding, Preference, State, normalised
+from .findings import Finding, Preference, Quote, State, normalised
 from .wording import counted
 
+AGAINST = re.compile(r'("[^"]*") against ("[^"]*")')
 Claim = tuple[str, ConflictType, State, str]
 """The words, what is disputed, and the state with its reason: only what was dealt with alike is joined."""
 
@@ -43,16 +45,22 @@ def _stars(found: Sequence[Finding]) -> Iterator[tuple[Claim, list[int]]]:
             for claim in {_claim(finding, finding.a.text), _claim(finding, finding.b.text)}:
                 around[claim].append(n)
     taken: set[int] = set()
-    heap = [(-len(numbers), numbers[0], claim) for claim, numbers in around.items()]
+    heap = [(-len(numbers), _places(found, numbers, claim), claim) for claim, numbers in around.items()]
     heapify(heap)
     while heap:
         size, _, claim = heappop(heap)
         left = [n for n in around[claim] if n not in taken]
         if len(left) > 1 and len(left) < -size:
-            heappush(heap, (-len(left), left[0], claim))
+            heappush(heap, (-len(left), _places(found, left, claim), claim))
         elif len(left) > 1:
             taken.update(left)
             yield claim, left
+
+
+def _places(found: Sequence[Finding], numbers: Iterable[int], claim: Claim) -> int:
+    """Return in how many places the claim stands; of two that are contradicted as often, the rarer is the centre."""
+    sides = ((f, quote) for f in (found[n] for n in numbers) for quote in (f.a, f.b))
+    return len({quote for f, quote in sides if _claim(f, quote.text) == claim})
 
 
 def _claim(finding: Finding, text: str) -> Claim:
@@ -72,13 +80,18 @@ def _turned(finding: Finding) -> Finding:
     """Return the finding with its sides changed."""
     better = finding.preferred
     turned = better and Preference("b" if better.side == "a" else "a", better.rule, better.reason)
-    return replace(finding, a=finding.b, b=finding.a, preferred=turned)
+    explanation = AGAINST.sub(r"\2 against \1", finding.explanation)
+    return replace(finding, a=finding.b, b=finding.a, preferred=turned, explanation=explanation)
 
 
 def _action(star: Finding) -> str:
-    others = counted(len(star.against) + 1, "other place")
+    claim, others = _side(star.a, len(star.repeats)), _side(star.b, len(star.against))
     if star.preferred and star.preferred.side == "a":
-        return f"Correct {others} to agree with {star.a.place}."
+        return f"Correct {others} to agree with {claim}."
     if star.preferred:
-        return f"Correct {star.a.place}: the preferred side is in {others}."
-    return f"Find out which is right, {star.a.place} or {others}, and correct what is wrong."
+        return f"Correct {claim}; to be preferred: {others}."
+    return f"Find out which is right, {claim} or {others}, and correct what is wrong."
+
+
+def _side(quote: Quote, more: int) -> str:
+    return f"{quote.place} and {counted(more, 'more place')}" if more else quote.place

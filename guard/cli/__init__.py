@@ -10,7 +10,7 @@ import typer
 
 from detectors.errors import ConfigError, PassageGuardError
 
-from . import audit, baseline, calibrate, check, doctor, evaluate, review
+from . import audit, baseline, calibrate, check, doctor, evaluate, review, settings
 
 app = typer.Typer(
     name="passageguard", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
@@ -52,6 +52,8 @@ def root(
       passageguard check passages.json       one retrieval, as JSON
       passageguard serve                     the same over HTTP, or as a gateway
     """
+    if context.invoked_subcommand in settings.OPTIONS:
+        context.default_map = settings.defaults()
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit(2)

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -241,6 +242,6 @@ def _say_plan(inputs: Inputs, guard: Any) -> None:
     render.say(console, render.summary([*parts, (plan.sentences, "sentence"), (plan.pairs, "pair")]), "bold")
     if plan.pairs:
         rate = f"{plan.pairs_per_s:,.0f} pairs/s"
-        render.say(console, f"about {counted(round(plan.seconds), 'second')} to score them at {rate}", "")
+        render.say(console, f"about {counted(ceil(plan.seconds), 'second')} to score them at {rate}", "")
     render.problems(console, "not read", inputs.errors)
     render.problems(console, "not checked", (f"{u.subject}: {u.reason}" for u in plan.unverified))
