@@ -3,8 +3,11 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from detectors.errors import InputError
 from detectors.evidence import ConflictType
@@ -102,3 +105,44 @@ def test_a_file_that_is_no_baseline_is_named(tmp_path, content, said):
 def test_a_baseline_that_is_missing_says_how_to_write_one(tmp_path):
     with pytest.raises(InputError, match="passageguard baseline writes one"):
         baseline.load(tmp_path / "none.json")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+)
+KNOWN = st.fixed_dictionaries(
+    {},
+    optional={
+        "version": st.sampled_from([1, "1"]) | JSON,
+        "findings": st.dictionaries(
+            st.text(max_size=5),
+            JSON
+            | st.fixed_dictionaries({}, optional={k: JSON for k in ("count", "type", "quotes", "paths", "reason")}),
+            max_size=3,
+        ),
+    },
+)
+
+
+@given(KNOWN | JSON)
+@example(
+    {"version": 1, "findings": {"\ud800": {"count": 1, "type": "", "quotes": [], "paths": [], "reason": "\ud800"}}}
+)
+def test_any_json_is_read_or_refused_and_what_is_read_can_be_written(document):
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "b.json")
+        file.write_text(json.dumps(document))
+        try:
+            known = baseline.load(file)
+        except InputError as error:
+            assert "b.json" in str(error)
+        else:
+            file.write_text(baseline.dump(known), encoding="utf-8")
+            assert baseline.load(file) == known
+
+
+def test_json_that_is_nested_too_deeply_is_refused(tmp_path):
+    (tmp_path / "b.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match="nested too deeply"):
+        baseline.load(tmp_path / "b.json")

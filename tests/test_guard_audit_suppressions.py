@@ -1,8 +1,11 @@
 """Comments that let findings stand: where they may be written, which lines they speak of, what is told of them."""
 
+import re
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detectors.evidence import ConflictType
 from guard.audit import suppressions
@@ -103,3 +106,36 @@ def test_the_text_keeps_its_lines_and_the_comment_is_no_passage(tmp_path):
         document = read_document(file)
         assert "passageguard" not in "".join(p.text for p in document.passages)
         assert [s.reason.split()[0] for s in document.suppressions] == ["why"]
+
+
+WORDS = st.sampled_from(
+    [
+        "passageguard:",
+        " ignore",
+        "-file",
+        "[value]",
+        "[",
+        "]",
+        " why",
+        "<!--",
+        "-->",
+        "\n",
+        "\n\n",
+        "```",
+        "`",
+        ".. ",
+        "# ",
+        "é",
+    ]
+)
+
+
+@given(st.lists(WORDS, max_size=25).map("".join), st.sampled_from(sorted(suppressions.COMMENTS)))
+def test_any_text_keeps_its_lines_and_every_suppression_has_a_reason(text, suffix):
+    rest, found, warnings = suppressions.read(text, suffix, "a")
+    assert len(rest) == len(text) and [i for i, c in enumerate(rest) if c == "\n"] == [
+        i for i, c in enumerate(text) if c == "\n"
+    ]
+    assert all(s.reason and 1 <= s.line <= text.count("\n") + 1 for s in found)
+    assert all(re.match(r"a:\d+: ", warning) for warning in warnings)
+    assert suppressions.read(rest, suffix, "a")[0] == rest

@@ -125,6 +125,7 @@ def test_a_corrected_document_leaves_stale_entries_that_prune_takes_out(cli, fol
     Path("docs/b.md").write_text("The course lasts 8 days.\n\nThe pause lasts 9 days.\n")
     Path("docs/c.md").write_text("The pause lasts 7 days.\n")
     assert report(cli, "--baseline", "b.json")["summary"]["stale"] == 1
+    assert cli("audit", "docs", "--baseline", "b.json").out.endswith(", 1 accepted, 1 stale in the baseline\n")
     ran = cli("baseline", "docs", "-o", "b.json", "--prune")
     assert ran.err == "b.json: 1 finding accepted, 0 of them new; 1 taken out\n"
     after = report(cli, "--baseline", "b.json")["summary"]

@@ -16,6 +16,7 @@ from typing import Any
 
 from detectors.errors import InputError
 
+from . import records
 from .findings import Finding, State
 from .wording import printable
 
@@ -39,10 +40,10 @@ Baseline = Mapping[str, Entry]
 def load(file: Path) -> Baseline:
     """Read a baseline.  Raises `InputError` naming file and entry."""
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
+        document = records.load(file.read_text(encoding="utf-8"), str(file))
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}; passageguard baseline writes one") from error
-    except ValueError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{file}: not a baseline: {error}") from error
     if not isinstance(document, dict) or document.get("version") != VERSION:
         raise InputError(f"{file}: not a baseline of version {VERSION}; write it anew with passageguard baseline")

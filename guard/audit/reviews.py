@@ -16,6 +16,7 @@ from typing import Any
 
 from detectors.errors import InputError
 
+from . import records
 from .findings import Finding, Pair, Quote, State
 from .wording import printable
 
@@ -114,8 +115,8 @@ def _context(quote: Quote) -> str:
 
 def _review(where: str, line: str) -> Review:
     try:
-        row = json.loads(line)
-    except ValueError as error:
+        row = records.load(line, where)
+    except json.JSONDecodeError as error:
         raise InputError(f"{where}: not valid JSON: {error}") from error
     if not isinstance(row, dict):
         raise InputError(f"{where}: must be a JSON object, not {type(row).__name__}")

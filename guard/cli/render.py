@@ -143,6 +143,7 @@ def _audit_summary(result: Report) -> str:
               (len(result.new), "finding")]  # fmt: skip
     counts += [(len(result.errors), "unread file")] if result.errors else []
     quiet = [f", {n:,} {state}" for state in QUIET if (n := len(result.in_state(state)))]
+    quiet += [f", {result.stale:,} stale in the baseline"] if result.stale else []
     return summary(counts) + "".join(quiet)
 
 

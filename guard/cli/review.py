@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from detectors.errors import ConfigError, InputError
-from guard.audit import reviews
+from guard.audit import records, reviews
 from guard.audit.findings import Finding, State
 from guard.audit.formats import data
 from guard.audit.reviews import Review, Reviews, Verdict
@@ -74,10 +74,10 @@ def is_terminal() -> bool:
 
 def _findings(report: Path) -> list[Finding]:
     try:
-        return data.parsed(json.loads(report.read_text(encoding="utf-8")))
+        return data.parsed(records.load(report.read_text(encoding="utf-8"), str(report)))
     except OSError as error:
         raise InputError(f"{report}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{report}: not a report in JSON: {error}") from error
 
 
