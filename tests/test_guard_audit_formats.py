@@ -250,6 +250,27 @@ def test_sarif_notifies_of_what_was_not_looked_at_and_an_absolute_path_has_its_s
 
 # JUnit
 
+# Element: the attributes that CI servers know, those they need, and the elements that may stand in it.
+JUNIT = {
+    "testsuites": ("name tests failures errors time disabled", "", "testsuite"),
+    "testsuite": ("name tests failures errors skipped time timestamp hostname id package", "name tests",
+                  "properties testcase system-out system-err"),
+    "testcase": ("name classname file line time assertions status", "name classname",
+                 "skipped error failure system-out system-err"),
+    "failure": ("message type", "", ""), "error": ("message type", "", ""), "skipped": ("message", "", ""),
+    "system-err": ("", "", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("report", [EMPTY, FULL, Report(WIDE, (MANY,))])
+def test_junit_holds_what_ci_servers_know_and_nothing_else(report):
+    root = ElementTree.fromstring(rendered("junit", report))
+    assert root.tag == "testsuites"
+    for element in root.iter():
+        known, needed, inside = (set(words.split()) for words in JUNIT[element.tag])
+        assert needed <= set(element.keys()) <= known and {child.tag for child in element} <= inside
+        assert all(element.get(k, "0").isdigit() for k in ("tests", "failures", "errors", "skipped", "line"))
+
 
 def test_junit_counts_what_it_holds():
     root = ElementTree.fromstring(rendered("junit"))
