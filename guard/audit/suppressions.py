@@ -72,9 +72,11 @@ def read(text: str, suffix: str, path: str) -> tuple[str, tuple[Suppression, ...
         return text, (), ()
     shown = CODE.sub(lambda code: _blank(code.group()), text) if suffix in (".md", ".markdown") else text
     comments = list(COMMENTS[suffix].finditer(shown))
-    rest = list(text)
+    characters = list(text)
     for comment in comments:
-        rest[comment.start() : comment.end()] = _blank(comment.group())
+        characters[comment.start() : comment.end()] = _blank(comment.group())
+    rest = "".join(characters)
+    lines = rest.split("\n")
     found: list[Suppression] = []
     warnings: list[str] = []
     for comment in comments:
@@ -84,9 +86,9 @@ def read(text: str, suffix: str, path: str) -> tuple[str, tuple[Suppression, ...
             warnings.append(f"{path}:{line}: {wrong}")
         elif instruction:
             whole = instruction[1] is not None
-            first, last = (None, None) if whole else _lines("".join(rest).split("\n"), comment, line, suffix)
+            first, last = (None, None) if whole else _lines(lines, comment, line, suffix)
             found.append(Suppression(path, line, first, last, _only(instruction), printable(instruction[3])))
-    return "".join(rest), tuple(found), tuple(warnings)
+    return rest, tuple(found), tuple(warnings)
 
 
 def apply(findings: Sequence[Finding], suppressions: Sequence[Suppression]) -> tuple[list[Finding], list[Suppression]]:

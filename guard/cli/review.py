@@ -88,7 +88,7 @@ def _said(id: str, verdict: Verdict, reason: str, findings: Sequence[Finding], k
         return reviews.of(found, verdict, reason, _today())
     if id in known and verdict is Verdict.RESOLVED:
         return [reviews.resolved(known[id], reason, _today())]
-    raise InputError(f"no finding {id!r} in the report or the file of reviews; reports show the ids")
+    raise InputError(f"no finding {id!r} in the report, which shows the ids; one that is gone can only be resolved")
 
 
 def _ask(findings: Sequence[Finding], file: Path, known: Reviews) -> None:
