@@ -393,6 +393,24 @@ def test_html_shows_counts_quotes_marks_problems_and_what_was_dealt_with():
     assert "No new contradiction was found." in calm and "could not" not in calm
 
 
+def test_the_map_holds_the_pairs_with_the_most_findings_and_says_what_it_leaves_out():
+    """Documents with many findings, each with another one, must not drive out the pair that has several."""
+    sources = [Source(f"docs/{n}.md", 1) for n in range(42)]
+    found = [finding(quote(f"docs/{n % 2}.md", f"It is {n}."), quote(f"docs/{2 + n}.md", "No.")) for n in range(38)]
+    found += [finding(quote("docs/40.md", f"It is {n}."), quote("docs/41.md", "No.")) for n in range(3)]
+    parsed = page(rendered("html", Report(sources, found)))
+    cells = {a["data-pair"]: a["aria-label"] for tag, a in parsed.tags if tag == "button" and "data-pair" in a}
+    assert cells["40-41"] == "3 findings between docs/40.md and docs/41.md" and len(cells) == 10
+    assert "The pairs with the most findings; 30 more documents are not shown." in parsed.text
+
+
+def test_the_map_tells_documents_of_one_name_apart():
+    paths = ("docs/de/a.md", "docs/fr/a.md", "docs/b.md")
+    found = [finding(quote(p, "It is 1."), quote(q, "No.")) for p, q in zip(paths, paths[1:], strict=False)]
+    text = rendered("html", Report([Source(path, 1) for path in paths], found))
+    assert re.findall(r"<span>([^<]*)</span> \d", text) == ["de/a.md", "fr/a.md", "b.md"]
+
+
 def test_labels_name_every_control():
     parsed = page(rendered("html"))
     for tag, attributes in parsed.tags:

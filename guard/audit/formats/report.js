@@ -38,8 +38,8 @@
       }
       for (const cell of cells) cell.setAttribute("aria-pressed", String(cell.dataset.pair === pair));
       field("nothing").hidden = count > 0;
-      const all = cards.length === 1 ? "1 finding" : cards.length + " findings";
-      field("shown").textContent = count === cards.length ? all : count + " of " + all;
+      const said = (n) => n.toLocaleString("en"), all = said(cards.length) + (cards.length === 1 ? " finding" : " findings");
+      field("shown").textContent = count === cards.length ? all : said(count) + " of " + all;
     };
 
     for (const cell of cells) {

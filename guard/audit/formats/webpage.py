@@ -21,10 +21,10 @@ from guard.audit.findings import Finding, LookAlike, Quote, Severity, State
 from guard.audit.report import Report
 from guard.audit.wording import TITLES, Range, counted, differing, pieces, printable
 
-MAX_MAPPED = 12  # documents in the map: those with the most findings
+MAX_MAPPED = 12  # documents in the map: those of the pairs with the most findings
 SHADES = 4
 MAX_SHOWN = 4  # quotes of a finding that are not folded away
-BAR_ROW, BAR_LABEL, BAR_WIDTH, BAR_END = 30, 220, 280, 40  # of a chart, in its own units
+BAR_ROW, BAR_LABEL, BAR_WIDTH, BAR_END = 30, 220, 270, 60  # of a chart, in its own units
 
 MEANING = {
     Severity.ERROR: "almost surely a contradiction",
@@ -173,20 +173,22 @@ def _bars(caption: str, bars: Bars) -> Iterator[str]:
                 yield f'<rect class="{severity}" x="{x:.1f}" y="{y + 5}" {size}>'
                 yield f"<title>{n} {severity}</title></rect>"
                 x += n * unit
-        yield f'<text class="count" x="{x + 8:.1f}" y="{y + 20}">{counts.total()}</text>'
+        yield f'<text class="count" x="{x + 8:.1f}" y="{y + 20}">{counts.total():,}</text>'
     yield "</svg></figure>"
 
 
 def _map(report: Report, new: Sequence[Shown]) -> Iterator[str]:
     """A triangle of documents against documents, darker where more findings lie between them."""
     pairs = Counter(pair for each in new for pair in each.pairs)
-    weight = Counter(n for each in new for pair in each.pairs for n in set(pair))
-    numbers = sorted(weight, key=lambda n: (-weight[n], n))[:MAX_MAPPED]
+    numbers: dict[int, None] = {}
+    for pair in sorted(pairs, key=lambda pair: (-pairs[pair], pair)):
+        if len(numbers.keys() | set(pair)) <= MAX_MAPPED:
+            numbers |= dict.fromkeys(pair)
     most = max(SHADES, *pairs.values())
-    rest = len(weight) - len(numbers)
+    rest = len(set().union(*map(_documents, new))) - len(numbers)
     yield '<figure class="map"><figcaption>Which documents disagree</figcaption>'
     if rest:
-        yield f'<p class="quiet">The {len(numbers)} with the most findings; {rest} more are not shown.</p>'
+        yield f'<p class="quiet">The pairs with the most findings; {rest:,} more documents are not shown.</p>'
     yield "<table>"
     yield (
         "<thead><tr><td></td>"
@@ -196,10 +198,17 @@ def _map(report: Report, new: Sequence[Shown]) -> Iterator[str]:
     yield "<tbody>"
     for row, n in enumerate(numbers, 1):
         path = report.documents[n].path
-        cells = "".join(_cell(report, _ordered(n, m), pairs, most) for m in numbers[:row])
-        label = f"<span>{_escaped(path.rpartition('/')[2])}</span> {row}"
+        cells = "".join(_cell(report, _ordered(n, m), pairs, most) for m in list(numbers)[:row])
+        label = f"<span>{_escaped(_name(path, (report.documents[m].path for m in numbers)))}</span> {row}"
         yield f'<tr><th scope="row" title="{_escaped(path)}">{label}</th>{cells}</tr>'
     yield "</tbody></table></figure>"
+
+
+def _name(path: str, others: Iterable[str]) -> str:
+    """Return the end of a path: the file's name, and as many folders as tell it from others."""
+    parts, rest = path.split("/"), [other for other in others if other != path]
+    ends = ("/".join(parts[-n:]) for n in range(1, len(parts)))
+    return next((end for end in ends if not any(o == end or o.endswith(f"/{end}") for o in rest)), path)
 
 
 def _cell(report: Report, pair: tuple[int, int], pairs: Counter[tuple[int, int]], most: int) -> str:
