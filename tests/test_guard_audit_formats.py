@@ -11,6 +11,7 @@ import subprocess
 from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -406,7 +407,7 @@ def test_the_map_holds_the_pairs_with_the_most_findings_and_says_what_it_leaves_
 
 def test_the_map_tells_documents_of_one_name_apart():
     paths = ("docs/de/a.md", "docs/fr/a.md", "docs/b.md")
-    found = [finding(quote(p, "It is 1."), quote(q, "No.")) for p, q in zip(paths, paths[1:], strict=False)]
+    found = [finding(quote(p, "It is 1."), quote(q, "No.")) for p, q in pairwise(paths)]
     text = rendered("html", Report([Source(path, 1) for path in paths], found))
     assert re.findall(r"<span>([^<]*)</span> \d", text) == ["de/a.md", "fr/a.md", "b.md"]
 
