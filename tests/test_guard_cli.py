@@ -122,7 +122,7 @@ def test_audit_groups_findings_by_document_with_exact_lines_and_the_preferred_si
         "    docs/b.md:8  Trial",
         "      The trial lasts 30 days.",
         "                      ^^",
-        "    prefer docs/b.md: it has the later date",
+        "    prefer docs/b.md: it has the later date: 2024-01-01 against 2023-01-01",
     }
     within = lines.index("docs/c.txt")
     assert lines[within + 2] == lines[within + 5] == "    docs/c.txt:1"
@@ -136,7 +136,11 @@ def test_audit_as_json_says_where_and_which_side_to_prefer(cli, folder):
     assert {(across[s]["path"], across[s]["line"], across[s]["heading"]) for s in "ab"} == {
         ("docs/a.md", 6, "Trial"), ("docs/b.md", 8, "Trial"),
     }  # fmt: skip
-    assert across["preferred"] == {"passage_id": "docs/b.md#1", "rule": "date"}
+    reason = "it has the later date: 2024-01-01 against 2023-01-01"
+    assert across["preferred"] in [
+        {"passage_id": "docs/b.md#1", "side": side, "rule": "date", "reason": reason} for side in "ab"
+    ]
+    assert across[across["preferred"]["side"]]["path"] == "docs/b.md"
     assert (report["status"], report["errors"], report["warnings"], report["unverified"]) == ("conflict", [], [], [])
 
 

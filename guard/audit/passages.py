@@ -12,9 +12,12 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from detectors.evidence import Passage
+
+if TYPE_CHECKING:
+    from .suppressions import Suppression
 
 PASSAGE_CHARS = 1200  # a passage ends before the block that would take it beyond this
 MAX_CHARS = 4 * PASSAGE_CHARS  # a longer block is cut
@@ -46,13 +49,14 @@ class Document:
     """A file that was read; ``path`` as the user would write it.
 
     ``lines`` maps a passage id to the file line of each line of its text (None: unknown).  ``warnings`` name
-    what could not be used, such as a page without text.
+    what could not be used, such as a page without text.  ``suppressions`` are comments that let findings stand.
     """
 
     path: str
     passages: tuple[Passage, ...]
     lines: Mapping[str, tuple[int | None, ...]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    suppressions: tuple[Suppression, ...] = ()
 
     def line_of(self, passage: Passage, start: int) -> int | None:
         """Return the file line at offset ``start`` of a passage, or None where the format has no lines."""

@@ -9,8 +9,11 @@ The formats: `markdown` (and plain text), `rst`, `webpage`, `office` (pdf, docx)
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +21,10 @@ from detectors.errors import InputError
 from detectors.evidence import Passage
 
 from . import markdown, office, rst, tables, webpage
+from .ignore import Ignored
 from .passages import MAX_CHARS, PASSAGE_CHARS, Block, Document, cut, join
 from .records import TEXT_KEYS, Entry, fields, located, records
+from .suppressions import read as read_suppressions
 
 __all__ = [
     "MAX_BYTES", "PASSAGE_CHARS", "SUFFIXES", "TEXT_KEYS", "Document", "decode", "find_files", "read", "records",
@@ -34,17 +39,21 @@ MAGIC = {
 BOMS = {b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
-def find_files(paths: Iterable[Path]) -> list[Path]:
+def find_files(paths: Iterable[Path], exclude: Iterable[str] = ()) -> list[Path]:
     """Return the readable files below ``paths``, sorted, each once; a file named outright is kept in any case.
 
-    Hidden files and folders are left out, links to folders are not followed.  A folder that cannot be listed is
-    returned itself, so that `read` says why.
+    A path may be a glob (``docs/**/*.md``).  Left out are hidden files and folders, and what ``.passageguardignore``
+    or the patterns ``exclude`` name; links to folders are not followed.  A folder that cannot be listed is returned
+    itself, so that `read` says why.  Raises `InputError` for a path that does not exist.
     """
+    patterns = tuple(exclude)
     found: dict[str, Path] = {}
     for path in paths:
-        if not os.path.lexists(path):
-            raise InputError(f"{shown(path)}: no such file or directory")
-        for file in _below(path) if path.is_dir() else [path]:
+        if os.path.lexists(path):
+            files: Iterable[Path] = _below(path, patterns) if path.is_dir() else [path]
+        else:
+            files = _matching(path, patterns)
+        for file in files:
             found.setdefault(os.path.realpath(file), file)
     return list(found.values())
 
@@ -90,15 +99,34 @@ def shown(path: Path) -> str:
     return os.fsencode(path.as_posix()).decode("utf-8", "replace")
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _below(folder: Path, exclude: Iterable[str]) -> Iterator[Path]:
+    ignored = Ignored(_root(folder), exclude)
     unlisted: list[Path] = []
     for where, folders, files in os.walk(folder, onerror=lambda error: unlisted.append(Path(error.filename))):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and not ignored(Path(where, f), True))
         for file in sorted(f for f in files if not f.startswith(".") and f.lower().endswith(SUFFIXES)):
             path = Path(where, file)
-            if path.is_file() or not path.exists():  # a link into nowhere fails when it is read
+            is_one = path.is_file() or not path.exists()  # a link into nowhere fails when it is read
+            if is_one and not ignored(path):
                 yield path
     yield from unlisted
+
+
+def _matching(pattern: Path, exclude: Iterable[str]) -> Iterator[Path]:
+    """Yield what a glob stands for."""
+    names = sorted(glob.glob(str(pattern), recursive=True)) if glob.has_magic(str(pattern)) else []
+    if not names:
+        raise InputError(f"{shown(pattern)}: no such file or directory")
+    fixed = Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts))
+    ignored = Ignored(_root(fixed), exclude)
+    for path in map(Path, names):
+        if path.is_file() and path.name.lower().endswith(SUFFIXES) and not ignored(path):
+            yield path
+
+
+def _root(folder: Path) -> Path:
+    """Return the folder from which on ignore files count."""
+    return Path.cwd() if Path(os.path.abspath(folder)).is_relative_to(Path.cwd()) else folder
 
 
 def _read(path: Path, name: str) -> Document:
@@ -110,7 +138,8 @@ def _read(path: Path, name: str) -> Document:
     text = decode(path.read_bytes(), name).replace("\r\n", "\n").replace("\r", "\n")
     if suffix in (".json", ".jsonl"):
         return _entries(located(text, name) if text.strip() else [], name)
-    return cut(*_text_blocks(text, suffix, name))
+    text, suppressions, warnings = read_suppressions(text, suffix, name)
+    return replace(cut(*_text_blocks(text, suffix, name)), suppressions=suppressions, warnings=warnings)
 
 
 def _text_blocks(text: str, suffix: str, name: str) -> tuple[Iterable[Block], str, Mapping[str, Any]]:

@@ -10,7 +10,7 @@ import typer
 
 from detectors.errors import ConfigError, PassageGuardError
 
-from . import audit, calibrate, check, doctor, evaluate
+from . import audit, baseline, calibrate, check, doctor, evaluate, review, settings
 
 app = typer.Typer(
     name="passageguard", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
@@ -19,6 +19,8 @@ app = typer.Typer(
 )  # fmt: skip
 app.command("check", epilog=check.EPILOG)(check.check)
 app.command("audit", epilog=audit.EPILOG)(audit.audit)
+app.command("baseline", epilog=baseline.EPILOG)(baseline.baseline)
+app.command("review", epilog=review.EPILOG)(review.review)
 app.command("eval")(evaluate.evaluate)
 app.command("calibrate", epilog=calibrate.EPILOG)(calibrate.calibrate)
 app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor)
@@ -50,6 +52,8 @@ def root(
       passageguard check passages.json       one retrieval, as JSON
       passageguard serve                     the same over HTTP, or as a gateway
     """
+    if context.invoked_subcommand in settings.OPTIONS:
+        context.default_map = settings.defaults()
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit(2)

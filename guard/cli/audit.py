@@ -2,140 +2,211 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import os
+import sys
+import tempfile
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
-from detectors.errors import InputError
-from detectors.evidence import Conflict, Passage, Span
-from guard.audit import declared
-from guard.audit.readers import Document, find_files, read
-from guard.trust import TrustRules, ordering
+from detectors.errors import ConfigError, InputError
+from guard.audit import baseline, changes, declared, formats, reviews
+from guard.audit.findings import Severity
+from guard.audit.readers import SUFFIXES, Document, find_files, read
+from guard.audit.report import Report
+from guard.audit.run import Known, audited
+from guard.audit.wording import counted
 
 from . import options, render
 
 if TYPE_CHECKING:
-    from guard import Verdict
+    from guard import Guard, GuardConfig
+    from guard.audit.engine import Plan
 
 EPILOG = "Exit codes: 0 clean, 1 findings or something that could not be read or checked, 2 error."
+FAIL_ON = (*options.FAIL_ON, *Severity)
+STDIN = Path("-")
 
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """What was read, what was found, and where each passage stands."""
-
-    documents: Sequence[Document]
-    passages: Mapping[str, Passage]
-    homes: Mapping[str, Document]
-    verdict: Verdict
-    errors: Sequence[str]
-    warnings: Sequence[str]
-
-    def line(self, span: Span) -> int | None:
-        return self.homes[span.passage_id].line_of(self.passages[span.passage_id], span.start)
-
-    def place(self, span: Span) -> str:
-        """Return ``handbook.md:12  Leave › Carry-over``."""
-        metadata, line = self.passages[span.passage_id].metadata, self.line(span)
-        where = f"{metadata['path']}:{line}" if line else str(metadata["path"])
-        page = f" page {metadata['page']}" if "page" in metadata else ""
-        return render.printable(f"{where}{page}") + (
-            f"  {render.printable(str(metadata['heading']))}" if metadata.get("heading") else ""
-        )
-
-    def preferred(self, found: Conflict) -> tuple[str, str] | None:
-        """Return the passage id that declared metadata prefers, and the rule."""
-        a, b = found.a.passage_id, found.b.passage_id
-        return (
-            declared.preferred(ordering([self.passages[a], self.passages[b]], TrustRules()), a, b) if a != b else None
-        )
+Paths = Annotated[
+    list[Path],
+    typer.Argument(help="Files, folders, globs: txt, md, rst, html, pdf, docx, json, jsonl, csv, tsv; - is stdin."),
+]
+Exclude = Annotated[
+    list[str] | None, typer.Option(help="What else to leave out, as in .passageguardignore.", show_default=False)
+]
+MinScore = Annotated[
+    float | None,
+    typer.Option(help="Least calibrated score of a finding, 0..1.", rich_help_panel=options.DETECTION),
+]
+MaxPairs = Annotated[
+    int,
+    typer.Option(
+        help="Most sentence pairs to score; the rest is reported as not checked.", rich_help_panel=options.DETECTION
+    ),
+]
+ReviewFile = Annotated[
+    Path | None, typer.Option("--reviews", help="File of passageguard review: what it dismisses stays quiet.")
+]
 
 
 def audit(
-    paths: Annotated[
-        list[Path], typer.Argument(help="Files and folders: txt, md, rst, html, pdf, docx, json, jsonl, csv, tsv.")
-    ],
-    min_score: Annotated[
-        float | None,
-        typer.Option(help="Least calibrated score of a finding, 0..1.", rich_help_panel=options.DETECTION),
+    paths: Paths,
+    baseline_file: Annotated[
+        Path | None, typer.Option("--baseline", help="File of passageguard baseline: what it lists stays quiet.")
     ] = None,
+    reviews_file: ReviewFile = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only what touches files that changed since this git revision.")
+    ] = None,
+    exclude: Exclude = None,
+    stdin_filename: Annotated[
+        Path | None, typer.Option(help="The name, and so the format, of the document on stdin.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how much there is to do, and do not do it.")] = False,
+    min_score: MinScore = None,
     detectors: options.Detectors = None,
     model: options.Model = None,
     calibration: options.Calibration = None,
-    max_pairs: Annotated[
-        int,
-        typer.Option(
-            help="Most sentence pairs to score; the rest is reported as not checked.",
-            rich_help_panel=options.DETECTION,
-        ),
-    ] = 200_000,
+    max_pairs: MaxPairs = 200_000,
     deadline: options.Deadline = None,
     verify_url: options.VerifyUrl = None,
     verify_model: options.VerifyModel = None,
     verify_key_env: options.VerifyKeyEnv = None,
     benign: options.ShowBenign = False,
-    format: options.Format = "text",
+    format: Annotated[
+        str | None,
+        typer.Option(
+            help=f"{', '.join(formats.NAMES)}. Default: by the ending of -o, else text.", rich_help_panel=options.OUTPUT
+        ),
+    ] = None,
     output: options.Output = None,
-    fail_on: options.FailOn = None,
+    fail_on: Annotated[
+        str | None,
+        typer.Option(
+            help="When to exit 1: never, any finding (the default), or findings of this severity and above: error, "
+            "warning, note. What could not be read or checked counts too, but for never.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
     exit_zero: options.ExitZero = False,
 ) -> None:
     """Find contradictions in documents, across files and within one.
 
     \b
-    Folders are searched for files of the known types, without hidden ones.
+    Folders are searched for files of the known types, without hidden ones and
+    without what a .passageguardignore names (as a .gitignore does).
     A file that cannot be read is reported, and the rest is audited. A date,
     "authority" or "supersedes" in front matter says which side to prefer.
+    A comment lets findings stand: <!-- passageguard: ignore[value] reason -->
 
     \b
     Examples:
       passageguard audit docs/ handbook.pdf
-      passageguard audit docs/ --min-score 0.8 --format json -o report.json
-      passageguard audit docs/ --fail-on never
+      passageguard audit docs/ --min-score 0.8 -o report.html
+      passageguard audit docs/ --baseline baseline.json --since origin/main
+      passageguard audit docs/ --format github --fail-on error
 
     \b
     JSON output:
       {"version": 1, "status": "conflict",
        "documents": [{"path": "docs/leave.md", "passages": 4}, …],
        "findings": [
-         {"type": "value", "score": 0.98, "explanation": "…", "preferred": null,
-          "a": {"path": "docs/leave.md", "line": 7, "text": "…", …}, "b": {…}}],
+         {"id": "5d0e…", "type": "value", "severity": "error", "score": 0.98,
+          "explanation": "…", "preferred": null, "action": "…",
+          "a": {"path": "docs/leave.md", "line": 7, "text": "…", …}, "b": {…},
+          "more": [{"id": "…", "score": 0.97, "a": {…}, "b": {…}}]}],
+       "accepted": [], "suppressed": [], "dismissed": [], "summary": {…},
        "benign": [{"why_not": "scope", "a": {…}, "b": {…}, …}],
        "unverified": [{"subject": "…", "reason": "…"}],
        "warnings": ["…"], "errors": ["…"]}
     """
-    options.require_output(format, output)
-    may_fail = options.fails(fail_on, exit_zero)
-    documents, errors = read_all(paths)
+    form = format or (formats.by_ending(output) if output else formats.TEXT)
+    options.require_output(form, output, formats.NAMES)
+    may_fail = options.fails(fail_on, exit_zero, FAIL_ON)
     verifier = options.verifier(verify_url, verify_model, verify_key_env, max_calls=200, deadline_s=300)
-    guard = options.make_guard(
-        "report", model=model, calibration=calibration, threshold=min_score, max_pairs=max_pairs, deadline_s=deadline,
+    known = Known(
+        baseline.load(baseline_file) if baseline_file else None, reviews.load(reviews_file) if reviews_file else {}
+    )
+    inputs = Inputs.of(paths, exclude or (), stdin_filename, since)
+    settings = dict(
+        model=model, calibration=calibration, threshold=min_score, max_pairs=max_pairs, deadline_s=deadline,
         detectors=detectors, verifier=verifier,
     )  # fmt: skip
-    passages, warnings = declared.resolved(documents)
-    with options.progress_bar() as progress:
-        verdict = guard.check(passages, progress=progress)
-    result = Audit(
-        documents, {p.id: p for p in passages}, {p.id: d for d in documents for p in d.passages}, verdict, errors,
-        [*(w for d in documents for w in d.warnings), *warnings],
-    )  # fmt: skip
+    if dry_run:
+        _say_plan(inputs, inputs.guard(**settings))
+        raise typer.Exit
+    report = inputs.examined(known, **settings)
     with options.report_to(output) as stream:
-        if format == "json":
-            options.write_json(as_json(result), stream)
+        if form == formats.TEXT:
+            render.report(report, render.console_for(stream), benign)
         else:
-            as_text(result, render.console_for(stream), benign)
-    raise typer.Exit(1 if may_fail and (verdict.status != "clean" or errors) else 0)
+            formats.write(form, report, stream)
+    raise typer.Exit(1 if may_fail and fails(report, fail_on) else 0)
 
 
-def read_all(paths: list[Path]) -> tuple[list[Document], list[str]]:
-    """Read every file; what cannot be read is an error in the report, and the rest is audited."""
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The documents, what could not be read, and with ``--since`` the paths of those that changed."""
+
+    documents: Sequence[Document]
+    errors: Sequence[str]
+    changed: Collection[str] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        paths: list[Path],
+        exclude: Sequence[str] = (),
+        stdin_filename: Path | None = None,
+        since: str | None = None,
+    ) -> Inputs:
+        """Read the documents.  Raises `InputError` where there is none, and for a revision that git does not know."""
+        changed = changes.changed_files(since, Path.cwd()) if since is not None else None
+        documents, errors = read_all(paths, exclude, stdin_filename)
+        if changed is None:
+            return cls(documents, errors)
+        stdin = {(stdin_filename or STDIN).as_posix()} if STDIN in paths else set[str]()
+        return cls(documents, errors, {d.path for d in documents if Path(d.path).resolve() in changed} | stdin)
+
+    def guard(self, **settings: Any) -> Guard:
+        """Return the guard for these documents; the settings are those of `GuardConfig`."""
+        changed = self.changed
+        focus = None if changed is None else {p.id for d in self.documents if d.path in changed for p in d.passages}
+        return options.make_guard("report", build=partial(_audit_guard, focus), **settings)
+
+    def examined(self, known: Known, **settings: Any) -> Report:
+        """Check the documents and return what there is to report."""
+        guard = self.guard(**settings)
+        with options.progress_bar() as progress:
+            return audited(guard, self.documents, self.errors, known, self.changed, progress)
+
+
+def fails(report: Report, fail_on: str | None) -> bool:
+    """Whether the report ends in exit code 1: new findings from this severity up, or something not looked at."""
+    least = list(Severity).index(Severity(fail_on)) if fail_on in set(Severity) else len(Severity)
+    return not report.is_complete or any(list(Severity).index(f.severity) <= least for f in report.new)
+
+
+def read_all(
+    paths: list[Path], exclude: Sequence[str] = (), stdin_filename: Path | None = None
+) -> tuple[list[Document], list[str]]:
+    """Read every file; what cannot be read is an error in the report, and the rest is audited.
+
+    The document on stdin takes the place of the file that has its name.
+    """
+    if stdin_filename is not None and STDIN not in paths:
+        raise ConfigError("--stdin-filename names the document on stdin; give - as a path, too")
+    stdin = os.path.realpath(stdin_filename) if stdin_filename else None
+    files = [f for f in find_files([p for p in paths if p != STDIN], exclude) if os.path.realpath(f) != stdin]
     documents, errors = [], []
-    for file in find_files(paths):
+    for file in [*files, *([STDIN] if STDIN in paths else [])]:
         try:
-            documents.append(read(file))
+            documents.append(_read_stdin(stdin_filename) if file == STDIN else read(file))
         except InputError as error:
             errors.append(str(error))
     if not documents:
@@ -143,66 +214,34 @@ def read_all(paths: list[Path]) -> tuple[list[Document], list[str]]:
     return documents, errors
 
 
-def as_json(result: Audit) -> dict[str, Any]:
-    """Return the report as plain JSON types."""
-    return {
-        "version": 1,
-        "status": result.verdict.status.value,
-        "documents": [{"path": d.path, "passages": len(d.passages)} for d in result.documents],
-        "findings": [_finding(result, found) for found in result.verdict.conflicts],
-        "benign": [
-            {"why_not": b.why_not.value, "score": round(b.score, 4), "a": _span(result, b.a), "b": _span(result, b.b)}
-            for b in result.verdict.benign
-        ],
-        "unverified": [asdict(u) for u in result.verdict.unverified],
-        "warnings": list(result.warnings),
-        "errors": list(result.errors),
-    }
+def _read_stdin(name: Path | None) -> Document:
+    """Read stdin as the file of that name would be read; as plain text without one."""
+    suffix = name.suffix.lower() if name else ".txt"
+    if suffix not in SUFFIXES:
+        raise InputError(f"--stdin-filename {name}: unknown kind of file; readable are {', '.join(SUFFIXES)}")
+    if sys.stdin is None:
+        raise InputError("stdin is closed; give a file name")
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "stdin" + suffix)
+        copy.write_bytes(sys.stdin.buffer.read())
+        return read(copy, name.as_posix() if name else "stdin")
 
 
-def as_text(result: Audit, console: Console, show_benign: bool) -> None:
-    """Print the findings, those between the same documents together, the highest score first."""
-    for paths, findings in grouped(result).items():
-        render.title(console, " ↔ ".join(map(render.printable, paths)))
-        for found in findings:
-            choice = result.preferred(found)
-            path = result.passages[choice[0]].metadata["path"] if choice else ""
-            note = f"prefer {render.printable(path)}: it {declared.MEANING[choice[1]]}" if choice else ""
-            render.finding(console, found, result.place, note)
-    render.look_alikes(console, result.verdict.benign, result.place, show_benign)
-    render.problems(console, "warning", result.warnings)
-    render.problems(console, "not checked", (f"{u.subject}: {u.reason}" for u in result.verdict.unverified))
-    render.problems(console, "not read", result.errors)
-    counts = [(len(result.documents), "document"), (len(result.passages), "passage"),
-              (len(result.verdict.conflicts), "finding")]  # fmt: skip
-    counts += [(len(result.errors), "unread file")] if result.errors else []
-    render.say(console, render.summary(counts), "bold")
+def _audit_guard(focus: Collection[str] | None, config: GuardConfig) -> Guard:
+    from guard.audit.engine import AuditGuard
+
+    return AuditGuard(config, focus)
 
 
-def grouped(result: Audit) -> dict[tuple[str, ...], list[Conflict]]:
-    """Return the findings by their documents' paths; groups and findings in order of the highest score."""
-    groups: dict[tuple[str, ...], list[Conflict]] = {}
-    for found in sorted(result.verdict.conflicts, key=lambda c: -c.score):
-        paths = {str(result.passages[span.passage_id].metadata["path"]) for span in (found.a, found.b)}
-        groups.setdefault(tuple(sorted(paths)), []).append(found)
-    return groups
-
-
-def _finding(result: Audit, found: Conflict) -> dict[str, Any]:
-    choice = result.preferred(found)
-    return {
-        "type": found.type.value,
-        "score": round(found.score, 4),
-        "explanation": found.explanation,
-        "detectors": list(found.detectors),
-        "a": _span(result, found.a),
-        "b": _span(result, found.b),
-        "given": _span(result, found.given) if found.given else None,
-        "preferred": {"passage_id": choice[0], "rule": choice[1]} if choice else None,
-    }
-
-
-def _span(result: Audit, span: Span) -> dict[str, Any]:
-    metadata = result.passages[span.passage_id].metadata
-    where = {"path": metadata["path"], "line": result.line(span)}
-    return {**asdict(span), **where, "page": metadata.get("page"), "heading": metadata.get("heading")}
+def _say_plan(inputs: Inputs, guard: Any) -> None:
+    """Print how much there is to do."""
+    plan: Plan = guard.plan(declared.resolved(inputs.documents)[0])
+    console = render.console_for(sys.stdout)
+    parts = [(len(inputs.documents), "document"), (sum(len(d.passages) for d in inputs.documents), "passage")]
+    parts += [(len(inputs.changed), "changed document")] if inputs.changed is not None else []
+    render.say(console, render.summary([*parts, (plan.sentences, "sentence"), (plan.pairs, "pair")]), "bold")
+    if plan.pairs:
+        rate = f"{plan.pairs_per_s:,.0f} pairs/s"
+        render.say(console, f"about {counted(ceil(plan.seconds), 'second')} to score them at {rate}", "")
+    render.problems(console, "not read", inputs.errors)
+    render.problems(console, "not checked", (f"{u.subject}: {u.reason}" for u in plan.unverified))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -14,7 +14,7 @@ import typer
 from detectors.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from guard import Guard, VerifierConfig
+    from guard import Guard, GuardConfig, VerifierConfig
 
 DETECTION, VERIFIER, OUTPUT = "Detection", "Verifier (off unless given)", "Output"
 FORMATS, FAIL_ON = ("text", "json"), ("never", "any")
@@ -61,8 +61,8 @@ ShowBenign = Annotated[
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="The same as --fail-on never.", rich_help_panel=OUTPUT)]
 
 
-def make_guard(action: str = "annotate", **settings: Any) -> Guard:
-    """Build a Guard from command-line settings.  Raises `ConfigError`."""
+def make_guard(action: str = "annotate", build: Callable[[GuardConfig], Guard] | None = None, **settings: Any) -> Guard:
+    """Build a Guard, or what ``build`` makes of the configuration, from settings.  Raises `ConfigError`."""
     from guard import Action, Guard, GuardConfig, Policy
 
     if action not in set(Action):
@@ -72,7 +72,7 @@ def make_guard(action: str = "annotate", **settings: Any) -> Guard:
         settings["detectors"] = tuple(n.strip() for n in names.split(",") if n.strip())
     config = GuardConfig(policy=Policy(action=Action(action)), **settings)
     _quiet_libraries()
-    return Guard(config)
+    return (build or Guard)(config)
 
 
 def verifier(
@@ -88,19 +88,19 @@ def verifier(
     return VerifierConfig(url, model, key_env, max_calls, deadline_s)
 
 
-def fails(fail_on: str | None, exit_zero: bool) -> bool:
-    """Whether findings end in exit code 1.  Raises `ConfigError`."""
-    if fail_on is not None and fail_on not in FAIL_ON:
-        raise ConfigError(f"unknown --fail-on {fail_on!r}; choose from {', '.join(FAIL_ON)}")
-    if exit_zero and fail_on == "any":
-        raise ConfigError("contradictory settings: --exit-zero and --fail-on any; give one of them")
+def fails(fail_on: str | None, exit_zero: bool, levels: Sequence[str] = FAIL_ON) -> bool:
+    """Whether findings may end in exit code 1.  ``levels`` are those a command knows.  Raises `ConfigError`."""
+    if fail_on is not None and fail_on not in levels:
+        raise ConfigError(f"unknown --fail-on {fail_on!r}; choose from {', '.join(levels)}")
+    if exit_zero and fail_on not in (None, "never"):
+        raise ConfigError(f"contradictory settings: --exit-zero and --fail-on {fail_on}; give one of them")
     return not exit_zero and fail_on != "never"
 
 
-def require_output(format: str, output: Path | None) -> None:
+def require_output(format: str, output: Path | None, formats: Sequence[str] = FORMATS) -> None:
     """Raise `ConfigError` before any work is done for a report that could not be written."""
-    if format not in FORMATS:
-        raise ConfigError(f"unknown format {format!r}; choose from {', '.join(FORMATS)}")
+    if format not in formats:
+        raise ConfigError(f"unknown format {format!r}; choose from {', '.join(formats)}")
     if output is not None and output.is_dir():
         raise ConfigError(f"cannot write to {str(output)!r}: it is a directory; give a file name")
     if output is not None and not output.parent.is_dir():
@@ -134,10 +134,16 @@ def progress_bar() -> Iterator[Callable[[int, int], None] | None]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    rate = TextColumn("{task.fields[rate]}")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("comparing sentences", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task("comparing sentences", total=None, rate="")
+
+        def show(done: int, total: int) -> None:
+            speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
+            bar.update(task, completed=done, total=total, rate=f"{speed:,.0f}/s" if speed else "")
+
+        yield show
 
 
 def _quiet_libraries() -> None:

@@ -6,16 +6,17 @@ Knows nothing about files and options.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
-from difflib import SequenceMatcher
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from detectors.evidence import Benign, Conflict, Span
+from detectors.evidence import Benign, Conflict
+from guard.audit.findings import QUIET, Finding, LookAlike, Quote
+from guard.audit.report import Report
+from guard.audit.wording import Range, counted, differing, printable
 
 if TYPE_CHECKING:
     from guard import Verdict
@@ -23,12 +24,10 @@ if TYPE_CHECKING:
 
 MAX_WIDTH = 120
 MAX_QUOTE = 600  # characters shown of one sentence
-MAX_COMPARED = 2000  # words
-MAX_MARKED = 8  # words: what is longer is said on one side only, and not what clashes
-WORD = re.compile(r"[€$£]?\w+(?:[.,:/'’-]\w+)*[%°]?")
+MAX_FURTHER = 4  # places shown beside the two quotes of a finding
 
-Range = tuple[int, int]
-Place = Callable[[Span], str]
+Place = Callable[[Any], str]
+"""Says where a span or a quote stands."""
 
 
 def console_for(stream: TextIO) -> Console:
@@ -53,9 +52,29 @@ def verdict(result: Verdict, console: Console, show_benign: bool = False) -> Non
     say(console, f"{result.status.value}: {counts}, action {result.action.value}", "bold")
 
 
-def finding(console: Console, found: Conflict, place: Place, note: str = "") -> None:
+def report(result: Report, console: Console, show_benign: bool = False) -> None:
+    """Print an audit's new findings, those between the same documents together, the highest score first."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for found in result.new:
+        groups.setdefault(found.paths, []).append(found)
+    for paths, group in groups.items():
+        say(console, " ↔ ".join(map(printable, paths)), "bold")
+        for found in group:
+            better = found.preferred and (found.a if found.preferred.side == "a" else found.b)
+            note = f"prefer {printable(better.path)}: {found.preferred.reason}" if better and found.preferred else ""
+            finding(console, found, place_of, note)
+    look_alikes(console, result.look_alikes, place_of, show_benign)
+    problems(console, "warning", result.warnings)
+    problems(console, "not checked", (f"{u.subject}: {u.reason}" for u in result.unverified))
+    problems(console, "not read", result.errors)
+    say(console, _audit_summary(result), "bold")
+
+
+def finding(console: Console, found: Conflict | Finding, place: Place, note: str = "") -> None:
     """Print one finding: type and score, what clashes, both quotes with their places."""
     head = Text.assemble((f"{found.type.value} {found.score:.2f}", "bold red"), "  ", printable(found.explanation))
+    if isinstance(found, Finding):
+        head.append(f"  [{found.id}]", "dim")
     _indented(console, head, 2)
     left, right = printable(found.a.text), printable(found.b.text)
     for span, text, marks in zip((found.a, found.b), (left, right), differing(left, right), strict=True):
@@ -64,12 +83,28 @@ def finding(console: Console, found: Conflict, place: Place, note: str = "") -> 
     if found.given:
         _indented(console, Text.assemble("given ", (place(found.given), "cyan")), 4)
         _quote(console, printable(found.given.text), [])
+    if isinstance(found, Finding):
+        _further(console, found)
+        note = " · ".join(filter(None, (note, printable(found.state_reason))))
     if note:
         _indented(console, Text(note, "green"), 4)
     console.print()
 
 
-def look_alikes(console: Console, benign: Sequence[Benign], place: Place, shown: bool) -> None:
+def _further(console: Console, found: Finding) -> None:
+    """Print the places that say what the first quote says, and those that contradict it beside the second."""
+    left = printable(found.a.text)
+    for quote in found.repeats[:MAX_FURTHER]:
+        _indented(console, Text.assemble("also said in ", (place_of(quote), "cyan")), 4)
+    for quote in found.against[:MAX_FURTHER]:
+        _indented(console, Text.assemble("also against ", (place_of(quote), "cyan")), 4)
+        _quote(console, printable(quote.text), differing(left, printable(quote.text))[1])
+    left_out = sum(max(0, len(quotes) - MAX_FURTHER) for quotes in (found.repeats, found.against))
+    if left_out:
+        _indented(console, Text(f"and {counted(left_out, 'more place')}; --format html shows all", "dim"), 4)
+
+
+def look_alikes(console: Console, benign: Sequence[Benign | LookAlike], place: Place, shown: bool) -> None:
     """Print the pairs that look contradictory and are not, or only how many there are and why."""
     if benign and not shown:
         kinds = ", ".join(sorted({b.why_not.value for b in benign}))
@@ -80,11 +115,6 @@ def look_alikes(console: Console, benign: Sequence[Benign], place: Place, shown:
         for span in (pair.a, pair.b):
             _indented(console, Text(place(span), "cyan"), 4)
             _quote(console, printable(span.text), [])
-
-
-def title(console: Console, text: str) -> None:
-    """Print the line above a group of findings."""
-    _indented(console, Text(text, "bold"), 0)
 
 
 def problems(console: Console, label: str, messages: Iterable[str]) -> None:
@@ -100,30 +130,21 @@ def say(console: Console, text: str, style: str) -> None:
 
 def summary(counts: Sequence[tuple[int, str]]) -> str:
     """Return "3 documents, 1 finding"."""
-    return ", ".join(f"{n:,} {word if n == 1 else word + 's'}" for n, word in counts)
+    return ", ".join(counted(n, word) for n, word in counts)
 
 
-def differing(a: str, b: str) -> tuple[list[Range], list[Range]]:
-    """Return the ranges of the words that differ; punctuation and capitals do not count.
-
-    >>> differing("It costs 5 EUR.", "It costs 7 EUR")
-    ([(9, 10)], [(9, 10)])
-    """
-    left, right = list(WORD.finditer(a)), list(WORD.finditer(b))
-    if max(len(left), len(right)) > MAX_COMPARED:
-        return [], []
-    matcher = SequenceMatcher(None, [m.group().lower() for m in left], [m.group().lower() for m in right], False)
-    found: tuple[list[Range], list[Range]] = [], []
-    for tag, i, i2, j, j2 in matcher.get_opcodes():
-        for side, words, first, last in ((0, left, i, i2), (1, right, j, j2)):
-            if tag != "equal" and 0 < last - first <= MAX_MARKED:
-                found[side].append((words[first].start(), words[last - 1].end()))
-    return found
+def place_of(quote: Quote) -> str:
+    """Return ``handbook.md:12  Leave › Carry-over``."""
+    return printable(quote.place) + (f"  {printable(quote.heading)}" if quote.heading else "")
 
 
-def printable(text: str) -> str:
-    """Return the text on one line, without control characters, which could steer a terminal."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
+def _audit_summary(result: Report) -> str:
+    counts = [(len(result.documents), "document"), (sum(d.passages for d in result.documents), "passage"),
+              (len(result.new), "finding")]  # fmt: skip
+    counts += [(len(result.errors), "unread file")] if result.errors else []
+    quiet = [f", {n:,} {state}" for state in QUIET if (n := len(result.in_state(state)))]
+    quiet += [f", {result.stale:,} stale in the baseline"] if result.stale else []
+    return summary(counts) + "".join(quiet)
 
 
 def _gives_way(passage_id: str, disposition: str, loss: Loss) -> str:
