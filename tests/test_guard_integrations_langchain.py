@@ -585,7 +585,7 @@ def test_only_the_integrations_import_langchain():
 
 
 def test_the_middleware_names_the_package_that_it_needs(monkeypatch):
-    monkeypatch.setattr(integration, "find_spec", lambda name: None)
+    monkeypatch.setattr("guard.integrations.lazily.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="pip install langchain"):
         integration.PassageGuardMiddleware  # noqa: B018
     with pytest.raises(AttributeError, match="no attribute 'PassageGuardMystery'"):

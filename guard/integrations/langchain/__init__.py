@@ -6,15 +6,14 @@ resolved on first use.
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from detectors.errors import ConfigError
+from guard.integrations.documents import KEY
 from guard.integrations.errors import ContextBlockedError
+from guard.integrations.lazily import resolve
 
 from .compressor import PassageGuardCompressor
-from .documents import KEY, format_documents
+from .documents import format_documents
 from .guarded import EVENT
 from .retriever import PassageGuardRetriever
 from .runnable import PassageGuardRunnable
@@ -29,8 +28,4 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name != "PassageGuardMiddleware":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if find_spec("langchain") is None:
-        raise ConfigError(f"{name} needs the package langchain, which is not installed; run: pip install langchain")
-    return getattr(import_module(f"{__name__}.middleware"), name)
+    return resolve(__name__, name, {"PassageGuardMiddleware": "middleware"}, "langchain", "langchain")

@@ -84,13 +84,12 @@ class PassageGuardMiddleware(AgentMiddleware):
         outcome = self._guarded.judge(documents, query if isinstance(query, str) else None)
         self._guarded.call_back(outcome)
         artifact = None if message.artifact is None else outcome.documents
-        if outcome.is_blocked and outcome.verdict is not None:
-            told = {"content": outcome.verdict.notice, "artifact": artifact, "status": "error"}
+        if outcome.is_blocked:
+            told = {"content": outcome.notice, "artifact": artifact, "status": "error"}
             return message.model_copy(update=told)
         if not _is_changed(outcome, documents):
             return message.model_copy(update={"artifact": artifact})
-        notice = outcome.verdict.notice if outcome.verdict else ""
-        content = _with_text(message, self._formatter(outcome.documents, notice))
+        content = _with_text(message, self._formatter(outcome.documents, outcome.notice))
         return message.model_copy(update={"content": content, "artifact": artifact})
 
     def _documents(self, request: ToolCallRequest, message: ToolMessage) -> list[Document]:

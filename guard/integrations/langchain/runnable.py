@@ -47,5 +47,5 @@ def _given(input: dict[str, Any]) -> tuple[Sequence[Document], str | None]:
 
 
 def _with_outcome(input: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
-    context = format_documents(outcome.documents, outcome.verdict.notice if outcome.verdict else "")
+    context = format_documents(outcome.documents, outcome.notice)
     return {**input, "documents": outcome.documents, "context": context, "verdict": outcome.verdict}
