@@ -18,4 +18,4 @@ __all__ = ["KEY", "ContextBlockedError", "PassageGuardChecker"]
 
 
 def __getattr__(name: str) -> Any:
-    return resolve(__name__, name, {"PassageGuardChecker": "checker"}, "haystack", "haystack-ai")
+    return resolve(__name__, name, {"PassageGuardChecker": ("checker", "haystack", "haystack-ai")})

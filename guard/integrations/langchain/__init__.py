@@ -1,7 +1,7 @@
 """LangChain components that check what a retriever returned before an LLM believes it.
 
-All need langchain-core alone but `PassageGuardMiddleware`, which is for agents of the package langchain and is
-resolved on first use.
+All need langchain-core alone but `PassageGuardMiddleware`, which is for agents of the package langchain.  That and
+`ChatPassageGuard`, which needs a model library, are resolved on first use.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .retriever import PassageGuardRetriever
 from .runnable import PassageGuardRunnable
 
 if TYPE_CHECKING:
+    from .chat import ChatPassageGuard as ChatPassageGuard
     from .middleware import PassageGuardMiddleware as PassageGuardMiddleware
 
 __all__ = [
@@ -28,4 +29,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    return resolve(__name__, name, {"PassageGuardMiddleware": "middleware"}, "langchain", "langchain")
+    homes = {
+        "ChatPassageGuard": ("chat", "transformers", "transformers"),
+        "PassageGuardMiddleware": ("middleware", "langchain", "langchain"),
+    }
+    return resolve(__name__, name, homes)

@@ -18,4 +18,5 @@ __all__ = ["KEY", "ContextBlockedError", "PassageGuardPostprocessor"]
 
 
 def __getattr__(name: str) -> Any:
-    return resolve(__name__, name, {"PassageGuardPostprocessor": "postprocessor"}, "llama_index", "llama-index-core")
+    homes = {"PassageGuardPostprocessor": ("postprocessor", "llama_index", "llama-index-core")}
+    return resolve(__name__, name, homes)
