@@ -6,10 +6,14 @@ guard, which is safe to use from several threads.  Needs pydantic alone; knows n
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
-from typing import Any, Generic, Self
+from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +24,14 @@ from .configuration import WrittenGuard
 from .documents import D, Form, context_text, passages_of, repaired
 from .errors import ContextBlockedError
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+CHECKS_AT_ONCE = 2
+"""Threads for checks that were awaited.  They compute: more of them gain nothing, and each that waits for the
+interpreter lets an event loop wait another switch interval (5 ms)."""
+
+_POOL = ThreadPoolExecutor(CHECKS_AT_ONCE, thread_name_prefix="passageguard")
 _LOADING = Lock()  # models are cached by name, but two threads that both find none would both load
 
 
@@ -89,6 +101,18 @@ class Guarded(BaseModel):
         outcome = self.judged(documents, question, form)
         self.call_back(outcome)
         return outcome.unless_blocked()
+
+    async def atold(self, documents: Sequence[D], question: str | None, form: Form[D]) -> Outcome[D]:
+        """`told` from an event loop, which goes on."""
+        outcome = await self.in_worker(self.judged, documents, question, form)
+        await asyncio.to_thread(self.call_back, outcome)
+        return outcome.unless_blocked()
+
+    async def in_worker(self, check: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return ``check(*args)``, run in one of `CHECKS_AT_ONCE` threads; in any where an endpoint is asked."""
+        pool = _POOL if self.guard.config.verifier is None else None
+        call = partial(copy_context().run, check, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(pool, call)
 
     def __getstate__(self) -> dict[Any, Any]:
         state = BaseModel.__getstate__(self)  # not that of a framework's base, which would pickle the models

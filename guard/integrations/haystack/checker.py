@@ -14,7 +14,7 @@ from haystack.utils import deserialize_callable, serialize_callable
 from detectors.evidence import Passage
 from guard.integrations.configuration import read, written
 from guard.integrations.documents import KEY, Form
-from guard.integrations.guarded import Guarded
+from guard.integrations.guarded import Guarded, Outcome
 from guard.pipeline import Guard
 from guard.verdict import Verdict
 
@@ -44,18 +44,12 @@ class PassageGuardChecker:
 
         ``context`` begins with the notice.  Without documents there is no verdict: the dictionary is empty.
         """
-        outcome = self._guarded.told(documents, query, FORM)
-        return {
-            "documents": outcome.documents,
-            "context": outcome.context,
-            "notice": outcome.notice,
-            "verdict": outcome.verdict.to_dict() if outcome.verdict is not None else {},
-        }
+        return _outputs(self._guarded.told(documents, query, FORM))
 
     @component.output_types(documents=list[Document], context=str, notice=str, verdict=dict[str, Any])
     async def run_async(self, documents: list[Document], query: str | None = None) -> dict[str, Any]:
         """`run` in a worker thread, so that the event loop goes on."""
-        return await asyncio.to_thread(self.run, documents, query)
+        return await asyncio.to_thread(_outputs, await self._guarded.atold(documents, query, FORM))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the component in plain JSON types.  Raises `ConfigError` for a guard with models of its own."""
@@ -74,6 +68,15 @@ class PassageGuardChecker:
         }
         component_: Self = default_from_dict(cls, {**data, "init_parameters": {**given, **made}})
         return component_
+
+
+def _outputs(outcome: Outcome[Document]) -> dict[str, Any]:
+    return {
+        "documents": outcome.documents,
+        "context": outcome.context,
+        "notice": outcome.notice,
+        "verdict": outcome.verdict.to_dict() if outcome.verdict is not None else {},
+    }
 
 
 def _passage(document: Document) -> Passage:

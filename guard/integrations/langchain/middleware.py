@@ -5,7 +5,6 @@ Needs the package langchain.  Each tool call is checked alone: two calls are not
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -63,7 +62,7 @@ class PassageGuardMiddleware(AgentMiddleware):
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Result]]
     ) -> Result:
         result = await handler(request)
-        return await asyncio.to_thread(self._checked, request, result)
+        return await self._guarded.in_worker(self._checked, request, result)
 
     def _checked(self, request: ToolCallRequest, result: Result) -> Result:
         if self._tool_names is not None and request.tool_call["name"] not in self._tool_names:

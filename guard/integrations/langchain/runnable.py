@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,7 +35,7 @@ class PassageGuardRunnable(Guarded, RunnableSerializable[dict[str, Any], dict[st
         return _with_outcome(input, self.tell(outcome, run_manager.get_child()))
 
     async def _achecked(self, input: dict[str, Any], run_manager: AsyncCallbackManagerForChainRun) -> dict[str, Any]:
-        outcome = await asyncio.to_thread(self.judge, *_given(input))
+        outcome = await self.in_worker(self.judge, *_given(input))
         return _with_outcome(input, await self.atell(outcome, run_manager.get_child()))
 
 

@@ -7,7 +7,6 @@ is nothing to say leads to the same prompt as without the guard.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from llama_index.core.callbacks import CallbackManager
@@ -35,17 +34,20 @@ class PassageGuardPostprocessor(Guarded, BaseNodePostprocessor):
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        question = query_bundle.query_str if query_bundle is not None else None
-        return self.told(nodes, question, FORM).documents
+        return self.told(nodes, _question(query_bundle), FORM).documents
 
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        return await asyncio.to_thread(self._postprocess_nodes, nodes, query_bundle)
+        return (await self.atold(nodes, _question(query_bundle), FORM)).documents
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()  # handlers hold connections and files: they stay here
         return {**state, "__dict__": {**state["__dict__"], "callback_manager": CallbackManager()}}
+
+
+def _question(query_bundle: QueryBundle | None) -> str | None:
+    return query_bundle.query_str if query_bundle is not None else None
 
 
 def _passage(scored: NodeWithScore) -> Passage:
