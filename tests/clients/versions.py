@@ -2,9 +2,9 @@
 
     python tests/clients/versions.py [--only oldest|newest] [--work FOLDER]
 
-For each age a virtual environment is made (in ``--work``, where it is kept and used again, or in a temporary folder), the
-package is installed with the frameworks' extras, and the tests run there.  The lower bounds in pyproject.toml are the
-oldest releases, so that what is stated is what is tested.  Exits with 1 where a test fails or an install does.
+For each age a virtual environment is made (in ``--work``, where it is kept and used again, or in a temporary folder),
+the package is installed with the frameworks' extras, and the tests run there.  The lower bounds in pyproject.toml are
+the oldest releases, so that what is stated is what is tested.  Exits with 1 where a test fails or an install does.
 """
 
 from __future__ import annotations
@@ -37,10 +37,9 @@ def oldest(requirement: str) -> str:
     """Return the requirement of exactly the lower bound.
 
     >>> oldest("haystack-ai>=2.10,<4")
-    'haystack-ai==2.10.*'
+    'haystack-ai==2.10'
     """
-    name, bound = re.fullmatch(r"([\w-]+)>=([\d.]+)(?:,<[\d.]+)?", requirement).groups()
-    return f"{name}=={bound}" if bound.count(".") > 1 else f"{name}=={bound}.*"
+    return re.sub(r">=([\d.]+).*", r"==\1", requirement)
 
 
 def run(python: Path, *arguments: str) -> int:
