@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass
-from functools import partial
 from threading import Lock
 from typing import Any, Generic, ParamSpec, Self, TypeVar
+from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,10 +26,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 CHECKS_AT_ONCE = 2
-"""Threads for checks that were awaited.  They compute: more of them gain nothing, and each that waits for the
-interpreter lets an event loop wait another switch interval (5 ms)."""
+"""Awaited checks that run at the same time in one event loop.  They compute: more of them gain nothing, and each that
+waits for the interpreter keeps the loop waiting for another switch interval (5 ms)."""
 
-_POOL = ThreadPoolExecutor(CHECKS_AT_ONCE, thread_name_prefix="passageguard")
+_SLOTS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 _LOADING = Lock()  # models are cached by name, but two threads that both find none would both load
 
 
@@ -109,10 +107,11 @@ class Guarded(BaseModel):
         return outcome.unless_blocked()
 
     async def in_worker(self, check: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return ``check(*args)``, run in one of `CHECKS_AT_ONCE` threads; in any where an endpoint is asked."""
-        pool = _POOL if self.guard.config.verifier is None else None
-        call = partial(copy_context().run, check, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(pool, call)
+        """Return ``check(*args)``, run in a thread, `CHECKS_AT_ONCE` of them; any number where an endpoint is asked."""
+        if self.guard.config.verifier is not None:
+            return await asyncio.to_thread(check, *args, **kwargs)
+        async with _SLOTS.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(CHECKS_AT_ONCE)):
+            return await asyncio.to_thread(check, *args, **kwargs)
 
     def __getstate__(self) -> dict[Any, Any]:
         state = BaseModel.__getstate__(self)  # not that of a framework's base, which would pickle the models
