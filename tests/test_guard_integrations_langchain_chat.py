@@ -263,15 +263,24 @@ def test_a_caller_who_goes_away_ends_the_decoding():
 
     slow.register_forward_pre_hook(step)
 
-    async def leave_early():
-        task = asyncio.create_task(chat(model=slow, max_tokens=1500, formula="greedy").ainvoke(QUESTION))
+    async def whole():
+        await chat(model=slow, max_tokens=1500, formula="greedy").ainvoke(QUESTION)
+
+    async def pieces():
+        async for _ in chat(model=slow, max_tokens=1500, formula="greedy").astream(QUESTION):
+            pass
+
+    async def leave_early(call):
+        task = asyncio.create_task(call())
         await asyncio.to_thread(began.wait, 30)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    asyncio.run(leave_early())  # returns once the worker thread has ended
-    assert len(steps) < 200
+    for call in (whole, pieces):
+        began.clear()
+        asyncio.run(leave_early(call))  # returns once the worker thread has ended
+    assert 1 < len(steps) < 400
 
 
 # ---------------------------------------------------------------- use in chains, copies, many at once
@@ -303,7 +312,14 @@ def test_200_at_once_equal_one_by_one():
     async def all_at_once():
         return await asyncio.gather(*(made.ainvoke(QUESTION, **call) for call in calls))
 
+    async def streamed_at_once():
+        async def one(call):
+            return "".join([chunk.content async for chunk in made.astream(QUESTION, **call)])
+
+        return await asyncio.gather(*(one(call) for call in calls[:20]))
+
     assert [message.content for message in asyncio.run(all_at_once())] == expected
+    assert asyncio.run(streamed_at_once()) == expected[:20]
 
 
 # ---------------------------------------------------------------- bad input

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Generic, ParamSpec, Self, TypeVar
-from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,15 +20,14 @@ from guard.verdict import Action, Verdict
 from .configuration import WrittenGuard
 from .documents import D, Form, context_text, passages_of, repaired
 from .errors import ContextBlockedError
+from .slots import Slots
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-CHECKS_AT_ONCE = 2
-"""Awaited checks that run at the same time in one event loop.  They compute: more of them gain nothing, and each that
-waits for the interpreter keeps the loop waiting for another switch interval (5 ms)."""
+CHECKS_AT_ONCE = 2  # of those awaited, in one event loop
 
-_SLOTS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+_CHECKS = Slots(CHECKS_AT_ONCE)
 _LOADING = Lock()  # models are cached by name, but two threads that both find none would both load
 
 
@@ -110,8 +108,7 @@ class Guarded(BaseModel):
         """Return ``check(*args)``, run in a thread, `CHECKS_AT_ONCE` of them; any number where an endpoint is asked."""
         if self.guard.config.verifier is not None:
             return await asyncio.to_thread(check, *args, **kwargs)
-        async with _SLOTS.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(CHECKS_AT_ONCE)):
-            return await asyncio.to_thread(check, *args, **kwargs)
+        return await _CHECKS.run(check, *args, **kwargs)
 
     def __getstate__(self) -> dict[Any, Any]:
         state = BaseModel.__getstate__(self)  # not that of a framework's base, which would pickle the models

@@ -10,8 +10,7 @@ Knows nothing about the formulas.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event as Flag
 from typing import Any, Self
@@ -28,10 +27,14 @@ from pydantic import Field
 from decoding import Event, Finish, PromptPair, Settings, chat_prompts, plain_prompts, stream
 from detectors.errors import ConfigError, InputError
 from guard.integrations.documents import KEY, context_text, note_in
+from guard.integrations.slots import Slots
 
 from .guarded import Guarded, Outcome
 
+DECODINGS_AT_ONCE = 2  # of those awaited, in one event loop
 SPEAKERS = {"human": "User", "ai": "Assistant", "tool": "Tool"}
+
+_DECODINGS = Slots(DECODINGS_AT_ONCE)
 
 
 class ChatPassageGuard(Guarded, BaseChatModel):
@@ -98,9 +101,8 @@ class ChatPassageGuard(Guarded, BaseChatModel):
         """Decode in a worker thread, which stops at the next token when the caller has gone."""
         gone = Flag()
         try:
-            return await asyncio.to_thread(
-                lambda: generate_from_stream(self._chunks(messages, stop, kwargs, gone.is_set))
-            )
+            chunks = self._chunks(messages, stop, kwargs, gone.is_set)
+            return await _DECODINGS.run(generate_from_stream, chunks)
         finally:
             gone.set()
 
@@ -115,6 +117,24 @@ class ChatPassageGuard(Guarded, BaseChatModel):
             if run_manager is not None:
                 run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        """`_stream`, each piece decoded in a worker thread, so that streams take turns."""
+        gone = Flag()
+        try:
+            chunks = self._chunks(messages, stop, kwargs, gone.is_set)
+            while (chunk := await _DECODINGS.run(next, chunks, None)) is not None:
+                if run_manager is not None:
+                    await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                yield chunk
+        finally:
+            gone.set()
 
     def _chunks(
         self,
