@@ -2,8 +2,12 @@
 
 import asyncio
 import contextvars
+import re
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +19,11 @@ from guard.integrations.documents import Form, context_text, note_in, with_uniqu
 from guard.integrations.errors import ContextBlockedError
 from guard.integrations.guarded import CHECKS_AT_ONCE, Guarded
 
+ROOT = Path(__file__).parent.parent
+FRAMEWORKS = {
+    "langchain": "langchain", "langchain_core": "langchain", "langgraph": "langchain", "llama_index": "llamaindex",
+    "haystack": "haystack",
+}  # fmt: skip
 FORM = Form(dict, lambda d: Passage(d["id"], d["text"]), lambda d, i, said: {**d, "name": i, "said": said})
 
 
@@ -99,3 +108,17 @@ def test_ids_and_notes_of_odd_metadata():
     for metadata in ({}, {"passageguard": "x"}, {"passageguard": {"note": None}}, {"passageguard": None}):
         assert note_in(metadata) == ""
     assert context_text([]) == ""
+
+
+def test_a_framework_is_imported_by_its_own_package_alone():
+    integrations = ROOT / "guard" / "integrations"
+    for package in ("langchain", "llamaindex", "haystack", None):
+        paths = (integrations / package).glob("*.py") if package else integrations.glob("*.py")
+        for path in paths:
+            imported = re.findall(r"^\s*(?:from|import) (\w+)", path.read_text(encoding="utf-8"), re.M)
+            frameworks = {FRAMEWORKS[name] for name in imported if name in FRAMEWORKS}
+            assert frameworks <= {package}, path
+    unwanted = {"langchain_core", "llama_index", "haystack", "torch"}
+    code = f"import sys, guard.integrations.guarded; print(sorted({unwanted} & {{*sys.modules}}))"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
