@@ -192,6 +192,14 @@ def test_a_pipelines_prompt_has_the_notes():
     assert awaited(pipeline(Listed(given), AsyncPipeline)) == first
 
 
+def test_a_blocked_context_ends_the_pipeline():
+    given = [leave(25, "old"), leave(30, "new")]
+    for run, kind in ((ran, Pipeline), (awaited, AsyncPipeline)):
+        with pytest.raises(Exception, match="All passages were withheld") as caught:
+            run(pipeline(Listed(given), kind, checker(Action.BLOCK)))
+        assert isinstance(caught.value.__cause__ or caught.value, ContextBlockedError)
+
+
 def test_retrievers_that_fail_return_nothing_or_are_only_asynchronous():
     with pytest.raises(Exception, match="the index is down"):
         ran(pipeline(Listed([], error=ConnectionError("the index is down"))))
