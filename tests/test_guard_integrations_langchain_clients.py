@@ -2,10 +2,12 @@
 
 import asyncio
 import copy
+import functools
 import pickle
 
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("langchain_tests")
 pytest.importorskip("langchain_classic")
@@ -20,12 +22,16 @@ from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.tools import create_retriever_tool, tool
 from langchain_core.vectorstores import InMemoryVectorStore
-from langchain_tests.integration_tests import RetrieversIntegrationTests
+from langchain_tests.integration_tests import ChatModelIntegrationTests, RetrieversIntegrationTests
+from langchain_tests.unit_tests import ChatModelUnitTests
 from langgraph.types import Command
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from guard import Action, Guard, GuardConfig, Policy
 from guard.integrations.langchain import (
     KEY,
+    ChatPassageGuard,
     PassageGuardCompressor,
     PassageGuardMiddleware,
     PassageGuardRetriever,
@@ -83,6 +89,45 @@ class TestStandardSuiteWhereDocumentsAreDropped(Guarded):
         return {
             "retriever": store_of([*CLASH, Document("Ask HR.", id="hr")]), "guard": guard_for(Action.DROP)
         }  # fmt: skip
+
+
+def tokenizer():
+    """One token a word or mark."""
+    words = "hello hi how are you user assistant question answer : ? . one two three four".split()
+    core = Tokenizer(models.WordLevel({w: i for i, w in enumerate(["<eos>", "<unk>", *words])}, unk_token="<unk>"))
+    core.normalizer = normalizers.Lowercase()
+    core.pre_tokenizer = pre_tokenizers.Whitespace()
+    return PreTrainedTokenizerFast(tokenizer_object=core, eos_token="<eos>", unk_token="<unk>")
+
+
+@functools.cache
+def model():
+    torch.manual_seed(0)
+    size = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = LlamaConfig(vocab_size=18, max_position_embeddings=512, initializer_range=0.3, eos_token_id=0, **size)
+    return LlamaForCausalLM(config).eval()
+
+
+class Chat:
+    @property
+    def chat_model_class(self):
+        return ChatPassageGuard
+
+    @property
+    def chat_model_params(self):
+        return {"model": model(), "tokenizer": tokenizer(), "guard": guard_for()}
+
+
+class TestChatModel(Chat, ChatModelUnitTests):
+    pass
+
+
+@pytest.mark.asyncio
+@pytest.mark.filterwarnings("ignore:.*is marked with '@pytest.mark.asyncio'")
+class TestChatModelAnswering(Chat, ChatModelIntegrationTests):
+    @property
+    def chat_model_params(self):
+        return {**super().chat_model_params, "max_tokens": 8}
 
 
 def test_the_compression_retriever_repairs_what_its_base_returns():

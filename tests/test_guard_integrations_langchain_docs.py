@@ -1,5 +1,6 @@
 """What docs/langchain.md shows: every block runs, the guarded one says what the plain one does not."""
 
+import ast
 import os
 import re
 import subprocess
@@ -8,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
 from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.language_models import GenericFakeChatModel
@@ -15,6 +17,8 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import create_retriever_tool
 from langchain_core.vectorstores import InMemoryVectorStore
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "langchain.md").read_text(encoding="utf-8")
@@ -61,7 +65,7 @@ def said(*blocks):
 
 def test_every_block_of_the_page_is_run():
     assert len(BLOCKS) == PAGE.count("```python")
-    assert {name for _, name in BLOCKS} == {"retriever", "chain", "step", "compressor", "agent", "blocked"}
+    assert {name for _, name in BLOCKS} == {"retriever", "chain", "step", "compressor", "agent", "chat", "blocked"}
 
 
 @pytest.mark.model
@@ -82,6 +86,26 @@ def test_after_says_what_before_does_not(name, needs):
     before, after = said(*setup, ("before", name)), said(*setup, ("before", name), ("after", name))
     assert "25 days" in before and NOTE not in before
     assert "25 days" in after and after.count(NOTE) == 2
+
+
+@pytest.mark.model
+def test_the_chat_model_reads_what_the_retriever_returns_and_says_what_it_made_of_it(capsys):
+    """The model is random, with a word a letter; what it was told is in the metadata."""
+    torch.manual_seed(0)
+    letters = [chr(n) for n in range(32, 127)]
+    core = Tokenizer(models.WordLevel({c: i for i, c in enumerate(["~~", "??", *letters])}, unk_token="??"))
+    core.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    size = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = LlamaConfig(vocab_size=97, max_position_embeddings=2048, eos_token_id=0, bos_token_id=0, **size)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, eos_token="~~", unk_token="??")
+    known = {**names(), "local_model": LlamaForCausalLM(config).eval(), "tokenizer": tokenizer, "question": QUESTION}
+    for block in (("before", "chain"), ("before", "chat")):
+        exec(BLOCKS[block], known)
+    assert "25 days" in known["answer"]
+    exec(BLOCKS["after", "chat"], known)
+    told = ast.literal_eval(capsys.readouterr().out)
+    assert told == {"verdict": "conflict", "conflicts": [["amendment", "handbook"]], "trust": 0.0, "flipped": 0}
+    assert known["answer"] and known["message"].usage_metadata["output_tokens"] == 64
 
 
 @pytest.mark.model

@@ -1,25 +1,25 @@
 """LangChain components that check what a retriever returned before an LLM believes it.
 
-All need langchain-core alone but `PassageGuardMiddleware`, which is for agents of the package langchain and is
-resolved on first use.
+All need langchain-core alone but `PassageGuardMiddleware`, which is for agents of the package langchain.  That and
+`ChatPassageGuard`, which needs a model library, are resolved on first use.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from detectors.errors import ConfigError
+from guard.integrations.documents import KEY
 from guard.integrations.errors import ContextBlockedError
+from guard.integrations.lazily import resolve
 
 from .compressor import PassageGuardCompressor
-from .documents import KEY, format_documents
+from .documents import format_documents
 from .guarded import EVENT
 from .retriever import PassageGuardRetriever
 from .runnable import PassageGuardRunnable
 
 if TYPE_CHECKING:
+    from .chat import ChatPassageGuard as ChatPassageGuard
     from .middleware import PassageGuardMiddleware as PassageGuardMiddleware
 
 __all__ = [
@@ -29,8 +29,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name != "PassageGuardMiddleware":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if find_spec("langchain") is None:
-        raise ConfigError(f"{name} needs the package langchain, which is not installed; run: pip install langchain")
-    return getattr(import_module(f"{__name__}.middleware"), name)
+    homes = {
+        "ChatPassageGuard": ("chat", "transformers", "transformers"),
+        "PassageGuardMiddleware": ("middleware", "langchain", "langchain"),
+    }
+    return resolve(__name__, name, homes)

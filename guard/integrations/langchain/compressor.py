@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from langchain_core.callbacks import Callbacks
@@ -26,5 +25,5 @@ class PassageGuardCompressor(Guarded, BaseDocumentCompressor):
     async def acompress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
     ) -> list[Document]:
-        outcome = await asyncio.to_thread(self.judge, documents, query)
+        outcome = await self.in_worker(self.judge, documents, query)
         return (await self.atell(outcome, callbacks)).documents

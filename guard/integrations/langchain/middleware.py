@@ -5,7 +5,6 @@ Needs the package langchain.  Each tool call is checked alone: two calls are not
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -63,7 +62,7 @@ class PassageGuardMiddleware(AgentMiddleware):
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Result]]
     ) -> Result:
         result = await handler(request)
-        return await asyncio.to_thread(self._checked, request, result)
+        return await self._guarded.in_worker(self._checked, request, result)
 
     def _checked(self, request: ToolCallRequest, result: Result) -> Result:
         if self._tool_names is not None and request.tool_call["name"] not in self._tool_names:
@@ -84,13 +83,12 @@ class PassageGuardMiddleware(AgentMiddleware):
         outcome = self._guarded.judge(documents, query if isinstance(query, str) else None)
         self._guarded.call_back(outcome)
         artifact = None if message.artifact is None else outcome.documents
-        if outcome.is_blocked and outcome.verdict is not None:
-            told = {"content": outcome.verdict.notice, "artifact": artifact, "status": "error"}
+        if outcome.is_blocked:
+            told = {"content": outcome.notice, "artifact": artifact, "status": "error"}
             return message.model_copy(update=told)
         if not _is_changed(outcome, documents):
             return message.model_copy(update={"artifact": artifact})
-        notice = outcome.verdict.notice if outcome.verdict else ""
-        content = _with_text(message, self._formatter(outcome.documents, notice))
+        content = _with_text(message, self._formatter(outcome.documents, outcome.notice))
         return message.model_copy(update={"content": content, "artifact": artifact})
 
     def _documents(self, request: ToolCallRequest, message: ToolMessage) -> list[Document]:

@@ -69,7 +69,7 @@ class PassageGuardRetriever(Guarded, BaseRetriever):
         while True:
             source, arguments = self._asking(asked)
             found = await _afetch(source, query, run_manager, kwargs | arguments)
-            outcome = await asyncio.to_thread(self._choose, found, query, wanted)
+            outcome = await self.in_worker(self._choose, found, query, wanted)
             more = self._more(outcome, found, asked, wanted)
             if more is None:
                 return (await self.atell(outcome, run_manager.get_child())).documents

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,7 +35,7 @@ class PassageGuardRunnable(Guarded, RunnableSerializable[dict[str, Any], dict[st
         return _with_outcome(input, self.tell(outcome, run_manager.get_child()))
 
     async def _achecked(self, input: dict[str, Any], run_manager: AsyncCallbackManagerForChainRun) -> dict[str, Any]:
-        outcome = await asyncio.to_thread(self.judge, *_given(input))
+        outcome = await self.in_worker(self.judge, *_given(input))
         return _with_outcome(input, await self.atell(outcome, run_manager.get_child()))
 
 
@@ -47,5 +46,5 @@ def _given(input: dict[str, Any]) -> tuple[Sequence[Document], str | None]:
 
 
 def _with_outcome(input: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
-    context = format_documents(outcome.documents, outcome.verdict.notice if outcome.verdict else "")
+    context = format_documents(outcome.documents, outcome.notice)
     return {**input, "documents": outcome.documents, "context": context, "verdict": outcome.verdict}
