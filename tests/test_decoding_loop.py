@@ -414,7 +414,7 @@ def test_a_prompt_that_just_fits_is_read():
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"formula": "cocoa"}, "unknown formula 'cocoa'"),
+        ({"formula": "dola"}, "unknown formula 'dola'"),
         ({"alpha_floor": -0.1}, "alpha_floor is -0.1"),
         ({"alpha_floor": 0.3, "formula": "cad"}, "the formula cad has no option 'alpha_floor'"),
         ({"log_base": "10"}, "unknown log_base '10'"),
