@@ -23,7 +23,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from decoding import DecodingError, Finish, Settings, contrast, generate, loop, rows, stream
+from decoding import DecodingError, Finish, Settings, batch, contrast, generate, rows, stream
 
 VOCAB, EOS, LENGTH, LIMIT = 61, 2, 12, 64
 
@@ -171,9 +171,8 @@ def stale_prior(patch, model):
     """The rows without context never receive the generated tokens."""
 
     def change(keywords):
-        ids = keywords["input_ids"]
-        if ids.shape[0] > 1:
-            keywords["input_ids"] = torch.cat([ids[: len(ids) // 2], torch.zeros_like(ids[len(ids) // 2 :])])
+        if len(keywords["input_ids"]) > 1:
+            keywords["input_ids"][1::2] = 0
 
     before_forward(patch, model, change)
 
@@ -201,28 +200,26 @@ def averaged_alpha(patch, model):
 
 def filtered_prior(patch, model):
     """Both rows pass a top-p of 1 before the formula, and what it drops gets +1000 in the rows without context."""
-    adjust = loop.adjust
+    adjust = batch.adjust
 
     def filtered(c, q, *arguments, **keywords):
         ordered, order = q.softmax(-1).sort(descending=True)
         dropped = torch.zeros_like(q, dtype=torch.bool).scatter(-1, order, ordered.cumsum(-1) - ordered >= 0.9999)
         return adjust(c, q.masked_fill(dropped, 1000.0), *arguments, **keywords)
 
-    patch.setattr(loop, "adjust", filtered)
+    patch.setattr(batch, "adjust", filtered)
 
 
 def cut_prompt(patch, model):
     """An over-long prompt loses its beginning in one branch."""
-    prefill = loop.prefill
-    patch.setattr(
-        loop, "prefill", lambda model, contexts, priors: prefill(model, [c[-10:] for c in contexts], list(priors))
-    )
+    prefill = batch.prefill
+    patch.setattr(batch, "prefill", lambda model, requests: prefill(model, [(c[-10:], q) for c, q in requests]))
 
 
 def kept_state(patch, model):
     """The second call starts from the cache of the first, which had other prompts."""
-    first = loop.prefill(model, *(prompt[::-1] for prompt in prompts()))
-    patch.setattr(loop, "prefill", lambda model, contexts, priors: first)
+    first = batch.prefill(model, list(zip(*(prompt[::-1] for prompt in prompts()), strict=True)))
+    patch.setattr(batch, "prefill", lambda model, requests: first)
 
 
 def before_forward(patch, model, change):
@@ -358,8 +355,8 @@ def test_a_sample_depends_on_the_request_s_seed_alone():
 def test_the_steps_of_a_token_come_in_their_order(monkeypatch):
     order = []
     for name in ("adjust", "plausible", "penalised", "choose", "advance"):
-        real = getattr(loop, name)
-        monkeypatch.setattr(loop, name, lambda *a, real=real, name=name, **k: (order.append(name), real(*a, **k))[1])
+        real = getattr(batch, name)
+        monkeypatch.setattr(batch, name, lambda *a, real=real, name=name, **k: (order.append(name), real(*a, **k))[1])
     decoded(llama, [[5, 6, 7]], [[7]], max_new_tokens=2, eos_token_id=None)
     assert order == [
         "adjust",
