@@ -113,18 +113,25 @@ class Batch:
         """Choose one token for every request; where its logits are no numbers, the request gets an error instead."""
         if self.rows is None:
             return
-        starts = self.rows.starts
+        with _memory(f"choosing a token for {len(self.requests)} requests"):
+            steps = self._steps(self.rows)
+        for request, step in zip(self.requests, steps, strict=True):
+            if step is not None:
+                request.add(step)
+                continue
+            request.error = DecodingError(
+                f"request {request.index}, token {len(request.trace)}: the model's logits are NaN or infinite; "
+                "load it in bfloat16 or float32"
+            )
+
+    def _steps(self, rows: Rows) -> list[Step | None]:
+        """Return each request's step, having put together those with the same settings."""
+        steps: dict[int, Step | None] = {}
         for places in _alike(self.requests):
-            requests = [self.requests[place] for place in places]
-            rows = [range(starts[place], starts[place] + self.rows.sizes[place]) for place in places]
-            for request, step in zip(requests, _steps(self.rows.logits, rows, requests), strict=True):
-                if step is None:
-                    request.error = DecodingError(
-                        f"request {request.index}, token {len(request.trace)}: the model's logits are NaN or infinite; "
-                        "load it in bfloat16 or float32"
-                    )
-                else:
-                    request.add(step)
+            own = [range(rows.starts[place], rows.starts[place] + rows.sizes[place]) for place in places]
+            alike = [self.requests[place] for place in places]
+            steps.update(zip(places, _steps(rows.logits, own, alike), strict=True))
+        return [steps[place] for place in range(len(self.requests))]
 
     def advance(self) -> None:
         """Let go of the requests that are over and feed the others their last token.
