@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .attribution import without_each
     from .contrast import FORMULAS, Contrast, adjust
     from .engine import Engine, Handle
     from .errors import DecodingError, EngineFullError, OutOfMemoryError
@@ -21,6 +22,7 @@ _HOMES = {
     "FORMULAS": "contrast",
     "Contrast": "contrast",
     "adjust": "contrast",
+    "without_each": "attribution",
     "Engine": "engine",
     "Handle": "engine",
     "DecodingError": "errors",
@@ -40,7 +42,7 @@ _HOMES = {
 __all__ = [
     "FORMULAS", "Contrast", "DecodingError", "Engine", "EngineFullError", "Event", "Finish", "Generation", "Handle",
     "OutOfMemoryError", "PromptPair", "Settings", "Step",
-    "adjust", "chat_prompts", "generate", "plain_prompts", "stream",
+    "adjust", "chat_prompts", "generate", "plain_prompts", "stream", "without_each",
 ]  # fmt: skip
 
 

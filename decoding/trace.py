@@ -64,3 +64,33 @@ class Generation:
     trace: list[Step]
     finish: Finish
     text: str | None = None
+
+    @property
+    def prior_strength(self) -> float | None:
+        """How sure the model was, without the context, of what it would have said: the mean of log r(prior_top).
+
+        In nats a token, at most 0, where it was certain; None of an answer without tokens.  The length-normalised
+        log-probability by which The Override Gap (arXiv 2604.23750) ranks conflicts, here of the token that the model
+        would have said next at each place of this answer.  Decode with the prior prompt as both prompts to get that of
+        the model's own answer: ``generate(model, prior_ids, prior_ids, formula="greedy", …)``.
+        """
+        return _mean([step.prior_top_logprob for step in self.trace])
+
+    @property
+    def context_reliance(self) -> float | None:
+        """How much more probable the context made the answer: the mean of log p − log r of its tokens.
+
+        In nats a token: 0 where the context changed nothing, below 0 where the answer was chosen against it; None of an
+        answer without tokens.  The pointwise mutual information of token and context, which contrastive decoding
+        weighs up (arXiv 2305.14739, section 2).
+        """
+        return _mean([step.context_logprob - step.prior_logprob for step in self.trace])
+
+    @property
+    def attribution(self) -> tuple[float, ...]:
+        """What each left-out passage did to the answer as a whole, in nats: its tokens' numbers added up."""
+        return tuple(map(sum, zip(*(step.attribution for step in self.trace), strict=True)))
+
+
+def _mean(numbers: list[float]) -> float | None:
+    return sum(numbers) / len(numbers) if numbers else None
