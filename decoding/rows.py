@@ -15,10 +15,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
+from transformers.cache_utils import Cache, DynamicLayer
 
 from .errors import DecodingError
+
+ROOM = 64
+"""Tokens for which a cache gets room at a time."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Rows:
     next token.  sizes: how many rows each request has, at least 2.
     """
 
-    cache: DynamicCache
+    cache: Cache
     mask: Tensor
     lengths: Tensor
     logits: Tensor
@@ -42,6 +44,31 @@ class Rows:
         return [end - size for end, size in zip(accumulate(self.sizes), self.sizes, strict=True)]
 
 
+class _Layer(DynamicLayer):
+    """Keys and values in buffers with room for more, so that a token is written beside the others without copying them.
+
+    keys and values are the filled part of the buffers, or tensors of their own, which move there with the next token.
+    """
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+            self.keys, self.values = key_states, value_states
+            self._buffers: tuple[Tensor, ...] = ()
+            return self.keys, self.values
+        length, end = self.keys.shape[2], self.keys.shape[2] + key_states.shape[2]
+        if not self._buffers or self._buffers[0].data_ptr() != self.keys.data_ptr() or self._buffers[0].shape[2] < end:
+            self._buffers = tuple(F.pad(kept, (0, 0, 0, end - length + ROOM)) for kept in (self.keys, self.values))
+        for buffer, states in zip(self._buffers, (key_states, value_states), strict=True):
+            buffer[:, :, length:end] = states
+        self.keys, self.values = (buffer[:, :, :end] for buffer in self._buffers)
+        return self.keys, self.values
+
+    def batch_select_indices(self, indices: Tensor) -> None:
+        super().batch_select_indices(indices)
+        self._buffers = ()
+
+
 def prefill(model: Any, requests: Sequence[Sequence[Sequence[int]]]) -> Rows:
     """Read every prompt of every request alone and unpadded, then merge the caches."""
     read = [_read(model, ids) for prompts in requests for ids in prompts]
@@ -51,17 +78,15 @@ def prefill(model: Any, requests: Sequence[Sequence[Sequence[int]]]) -> Rows:
 def _read(model: Any, token_ids: Sequence[int]) -> Rows:
     """Return one row that has read one prompt."""
     ids = torch.tensor([list(token_ids)], device=model.device)
-    cache, mask, positions = DynamicCache(), torch.ones_like(ids), torch.arange(ids.shape[1], device=ids.device)
-    logits = _forward(model, ids, mask, positions[None], cache)
-    if odd := {type(layer).__name__ for layer in cache.layers if type(layer) is not DynamicLayer}:
-        raise DecodingError(f"the model keeps {', '.join(odd)} besides plain keys and values, which cannot be merged")
+    cache, mask = Cache(layer_class_to_replicate=_Layer), torch.ones_like(ids)
+    logits = _forward(model, ids, mask, mask.cumsum(-1) - 1, cache)
     return Rows(cache, mask, mask.sum(-1), logits, (1,))
 
 
 def merged(parts: Sequence[Rows]) -> Rows:
     """Put the rows of all parts into one batch, padded on the left to the widest; the parts stay as they are."""
     width = max(part.mask.shape[1] for part in parts)
-    cache = DynamicCache()
+    cache = Cache(layer_class_to_replicate=_Layer)
     for number, layers in enumerate(zip(*(part.cache.layers for part in parts), strict=True)):
         keys = torch.cat([F.pad(layer.keys, (0, 0, width - layer.keys.shape[2], 0)) for layer in layers])
         values = torch.cat([F.pad(layer.values, (0, 0, width - layer.values.shape[2], 0)) for layer in layers])
@@ -101,13 +126,13 @@ def keep(rows: Rows, going: Sequence[bool]) -> Rows:
     return Rows(rows.cache, rows.mask[kept, needed], lengths, logits, tuple(compress(rows.sizes, going)))
 
 
-def _narrow(cache: DynamicCache, positions: slice) -> None:
+def _narrow(cache: Cache, positions: slice) -> None:
     """Keep these positions of every layer."""
     for layer in cache.layers:
         layer.keys, layer.values = layer.keys[:, :, positions], layer.values[:, :, positions]
 
 
-def _forward(model: Any, token_ids: Tensor, mask: Tensor, positions: Tensor, cache: DynamicCache) -> Tensor:
+def _forward(model: Any, token_ids: Tensor, mask: Tensor, positions: Tensor, cache: Cache) -> Tensor:
     """Return the logits of the last position only, (rows, vocab), and let the cache grow."""
     last_only = {"logits_to_keep": 1} if _takes(model, "logits_to_keep") else {}
     output = model(
@@ -128,6 +153,9 @@ def check_model(model: Any) -> None:
         raise DecodingError(f"{name} is an encoder-decoder model; contrastive decoding needs a causal language model")
     if not _takes(model, "position_ids"):
         raise DecodingError(f"{name} takes no position_ids, so prompts of different length cannot share a batch")
+    layers = set(getattr(model.config.get_text_config(), "layer_types", None) or ())
+    if odd := sorted(kind for kind in layers if not kind.endswith("attention") or kind.startswith("linear")):
+        raise DecodingError(f"{name} has layers of the kind {', '.join(odd)}, whose state cannot be merged or dropped")
     if model.training:
         raise DecodingError(f"{name} is in training mode, where dropout changes every answer; call model.eval() first")
 

@@ -15,8 +15,12 @@ import torch
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
+    Lfm2Config,
+    Lfm2ForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
+    MambaConfig,
+    MambaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
     T5Config,
@@ -454,5 +458,16 @@ def test_a_model_that_cannot_be_coupled_is_one_clear_error():
     ).eval()
     with pytest.raises(DecodingError, match="T5ForConditionalGeneration is an encoder-decoder model"):
         generate(t5, [[1]], [[1]], max_new_tokens=1, eos_token_id=None)
+    lfm2 = Lfm2ForCausalLM(
+        Lfm2Config(
+            vocab_size=VOCAB, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+            num_key_value_heads=2, layer_types=["conv", "full_attention"],
+        )
+    ).eval()  # fmt: skip
+    with pytest.raises(DecodingError, match="Lfm2ForCausalLM has layers of the kind conv, whose state cannot be"):
+        generate(lfm2, [[1]], [[1]], max_new_tokens=1, eos_token_id=None)
+    mamba = MambaForCausalLM(MambaConfig(vocab_size=VOCAB, hidden_size=16, num_hidden_layers=1)).eval()
+    with pytest.raises(DecodingError, match="MambaForCausalLM takes no position_ids"):
+        generate(mamba, [[1]], [[1]], max_new_tokens=1, eos_token_id=None)
     with pytest.raises(DecodingError, match="LlamaForCausalLM is in training mode"):
         generate(llama().train(), [[1]], [[1]], max_new_tokens=1, eos_token_id=None)
