@@ -248,6 +248,23 @@ def test_a_mistake_that_is_put_back_breaks_the_equality(make, mistake, monkeypat
     assert token_ids(decoded(make, *prompts())) != expected
 
 
+def test_a_token_in_the_far_tail_of_the_prior_can_be_chosen():
+    """Float32 sums of the prior's probabilities reach 1 before the token that the context asks for, 40,000 on."""
+    c, q = torch.zeros(50_000), torch.linspace(1, 0, 50_000)
+    c[40_000], c[0], q[0] = 12.0, 11.9, 30.0
+    ordered = q.softmax(-1).sort(descending=True).values
+    assert ordered.cumsum(-1)[39_000] >= 1.0
+    settings = Settings(max_new_tokens=1, eos_token_id=None, top_p=1.0)
+    request = batch.Request(0, ([1], [1]), settings, 1.0, random.Random(0))
+    [step] = batch._steps(torch.stack([c, q]), [range(2)], [request])
+    assert step.token_id == 40_000 and step.context_top == 40_000 and step.prior_top == 0
+
+
+def test_beams_are_refused_and_not_ignored():
+    with pytest.raises(TypeError, match="num_beams"):
+        decoded(llama, [[1, 3]], [[3]], num_beams=2)
+
+
 @pytest.mark.parametrize("make", [llama, gpt2])
 def test_at_prefill_only_the_last_position_gets_logits(make, monkeypatch):
     widths = []
