@@ -150,6 +150,13 @@ def test_divergence_lies_between_0_and_ln_2_and_is_symmetric(seed, spread, rows,
     torch.testing.assert_close(one, other, atol=1e-6, rtol=0)
 
 
+def test_divergence_is_not_below_0_where_rounding_would_make_it_so():
+    c, _ = logits(100, 500, 5.0, seed=1)
+    p, log_p = c.softmax(-1), c.log_softmax(-1)
+    assert (p * (log_p - (torch.logaddexp(log_p, log_p) - math.log(2)))).sum(-1).min() < 0
+    assert adjust(c, c).measures.jsd.min() == 0
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(sorted(FORMULAS)))
 def test_a_row_does_not_depend_on_the_others(seed, formula):
