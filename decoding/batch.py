@@ -127,10 +127,10 @@ class Batch:
     def _steps(self, rows: Rows) -> list[Step | None]:
         """Return each request's step, having put together those with the same settings."""
         steps: dict[int, Step | None] = {}
+        own = [range(start, start + size) for start, size in zip(rows.starts, rows.sizes, strict=True)]
         for places in _alike(self.requests):
-            own = [range(rows.starts[place], rows.starts[place] + rows.sizes[place]) for place in places]
-            alike = [self.requests[place] for place in places]
-            steps.update(zip(places, _steps(rows.logits, own, alike), strict=True))
+            alike = _steps(rows.logits, [own[place] for place in places], [self.requests[place] for place in places])
+            steps.update(zip(places, alike, strict=True))
         return [steps[place] for place in range(len(self.requests))]
 
     def advance(self) -> None:

@@ -11,7 +11,14 @@ import weakref
 
 import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    T5Config,
+    T5ForConditionalGeneration,
+)
 
 from decoding import DecodingError, Engine, EngineFullError, Finish, OutOfMemoryError, generate
 
@@ -366,6 +373,11 @@ def test_what_cannot_be_decoded_is_refused_at_submission(arguments, says):
             with pytest.raises(DecodingError, match=message):
                 engine.submit([1], [1], max_new_tokens=3, eos_token_id=None, **wrong)
         assert len(engine.submit([1], [1], max_new_tokens=3, eos_token_id=None).result(20).token_ids) == 3
+    t5 = T5ForConditionalGeneration(
+        T5Config(vocab_size=VOCAB, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2, decoder_start_token_id=0)
+    )
+    with pytest.raises(DecodingError, match="T5ForConditionalGeneration is an encoder-decoder model"):
+        Engine(t5.eval())
     with pytest.raises(DecodingError, match="slots is 0; it must be at least 1"):
         Engine(seeded(llama), slots=0)
 
@@ -384,13 +396,14 @@ def broken(model, fails):
 BAD, GOOD = 3, [number for number in range(8) if number != 3]
 
 
-def with_one_bad(monkeypatch, fails, make=llama):
+def with_one_bad(monkeypatch, fails, make=llama, **more):
     """Decode eight requests, of which number 3 has the token 60 in its context alone; return handles and engine."""
     monkeypatch.setattr(seeded(make), "forward", broken(seeded(make), fails))
     with Engine(seeded(make), slots=5) as engine:
         handles = []
         for number in range(8):
             context, prior, settings = requests()[number]
+            settings = settings | (more if number == BAD else {})
             context = [token for token in context if token != 60] + [60] * (number == BAD)
             handles.append((engine.submit(context, prior, **settings), context, prior, settings))
         for handle, *_ in handles:
@@ -405,8 +418,8 @@ def with_one_bad(monkeypatch, fails, make=llama):
     return handles[BAD][0]
 
 
-@pytest.mark.parametrize("make", [llama, gpt2])
-def test_a_request_whose_logits_are_no_numbers_fails_alone(make, monkeypatch):
+@pytest.mark.parametrize(("make", "temperature"), [(llama, 0.0), (llama, 0.8), (gpt2, 0.0)])
+def test_a_request_whose_logits_are_no_numbers_fails_alone(make, temperature, monkeypatch):
     """The values of its row with context turn NaN in the cache once its prompt is read, so its second token fails."""
 
     def fails(ids, run):
@@ -416,7 +429,7 @@ def test_a_request_whose_logits_are_no_numbers_fails_alone(make, monkeypatch):
                 layer.values = layer.values * math.nan
         return output
 
-    handle = with_one_bad(monkeypatch, fails, make)
+    handle = with_one_bad(monkeypatch, fails, make, temperature=temperature)
     with pytest.raises(DecodingError, match="request 3, token 1: the model's logits are NaN or infinite"):
         handle.result()
     assert len(tokens(handle._events)) == 1

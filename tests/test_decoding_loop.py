@@ -27,7 +27,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from decoding import DecodingError, Finish, Settings, batch, contrast, generate, rows, stream
+from decoding import DecodingError, Finish, OutOfMemoryError, Settings, batch, contrast, generate, rows, stream
 
 VOCAB, EOS, LENGTH, LIMIT = 61, 2, 12, 64
 
@@ -466,6 +466,20 @@ def test_logits_that_are_no_numbers_name_request_and_token(monkeypatch):
 
     monkeypatch.setattr(model, "forward", broken)
     with pytest.raises(DecodingError, match="request 1, token 2: the model's logits are NaN or infinite"):
+        decoded(llama, [[5, 6, 7], [7, 8, 9]], [[7], [9]], eos_token_id=None)
+
+
+@pytest.mark.parametrize(
+    ("rows_that_fit", "says"),
+    [(0, "reading 2 requests of 8 prompt tokens beside 0 others"), (3, "feeding a token to 2 requests")],
+)
+def test_too_little_memory_is_one_clear_error(rows_that_fit, says, monkeypatch):
+    def refuse(keywords):
+        if len(keywords["input_ids"]) > rows_that_fit:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    before_forward(monkeypatch, seeded(llama), refuse)
+    with pytest.raises(OutOfMemoryError, match=f"out of memory while {says}; shorten the context"):
         decoded(llama, [[5, 6, 7], [7, 8, 9]], [[7], [9]], eos_token_id=None)
 
 
