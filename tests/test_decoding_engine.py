@@ -162,21 +162,19 @@ def test_slots_are_a_bound_and_are_never_idle_while_somebody_waits():
 
 def test_admission_is_in_order_and_one_newcomer_at_a_time_delays_the_others():
     """Between two tokens of who is decoded, at most one newcomer's two prompts are read."""
-    lengths, order = [], []
-    hook = seeded(llama).register_forward_hook(lambda module, args, output: lengths.append(len(output.logits)))
+    fed = []
+    hook = seeded(llama).register_forward_pre_hook(
+        lambda module, args, keywords: fed.append(keywords["input_ids"].tolist()), with_kwargs=True
+    )
     with Slow(seeded(llama)) as slow:
         slow.gate.clear()
         with Engine(seeded(llama), slots=4) as engine:
-            handles = [engine.submit([5, 6], [6], max_new_tokens=12, eos_token_id=None) for _ in range(4)]
-            seen = [threading.Thread(target=lambda h=h: (next(iter(h)), order.append(h))) for h in handles]
-            for thread in seen:
-                thread.start()
+            handles = [engine.submit([9, n], [n], max_new_tokens=12, eos_token_id=None) for n in range(20, 26)]
             slow.gate.set()
-            for thread in seen:
-                thread.join(20)
     hook.remove()
-    assert lengths[:11] == [1, 1, 2, 1, 1, 4, 1, 1, 6, 1, 1]
-    assert [len(handle.result().token_ids) for handle in handles] == [12] * 4
+    assert [len(rows) for rows in fed[:11]] == [1, 1, 2, 1, 1, 4, 1, 1, 6, 1, 1]
+    assert [rows[0] for rows in fed if len(rows) == 1] == [ids for n in range(20, 26) for ids in ([9, n], [n])]
+    assert [len(handle.result(0).token_ids) for handle in handles] == [12] * 6
 
 
 def test_padding_goes_with_the_request_that_needed_it():
