@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import nan
 
 
 class Finish(StrEnum):
@@ -22,8 +23,9 @@ class Step:
     alpha: the weight of the contrast, gated by trust.  jsd, context_entropy, prior_entropy: in units of `log_base`.
     context_top, prior_top: the most probable token with and without the context.  flipped: whether the formula's most
     probable token is another one than the context's.  context_logprob, prior_logprob: log p and log r of the token, and
-    prior_top_logprob: log r of prior_top, all in nats, at most 0.  attribution: for each passage that was left out
-    in a row of its own, log p of the token less its log-probability without the passage, in nats.
+    prior_top_logprob: log r of prior_top, all in nats, at most 0; NaN where nobody measured them.  attribution: for
+    each passage that was left out in a row of its own, log p of the token less its log-probability without the
+    passage, in nats.
     """
 
     token_id: int
@@ -34,9 +36,9 @@ class Step:
     context_top: int
     prior_top: int
     flipped: bool
-    context_logprob: float
-    prior_logprob: float
-    prior_top_logprob: float
+    context_logprob: float = nan
+    prior_logprob: float = nan
+    prior_top_logprob: float = nan
     attribution: tuple[float, ...] = ()
 
 
