@@ -151,7 +151,7 @@ def _memory(doing: str) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError as error:
         raise OutOfMemoryError(
-            f"out of memory while {doing}; shorten the context, decode fewer requests at once, or use a smaller model"
+            f"{doing}: out of memory; give fewer requests at once, shorter contexts, or a smaller model"
         ) from error
 
 

@@ -442,7 +442,7 @@ def test_a_request_whose_prompt_does_not_fit_in_memory_fails_alone(monkeypatch):
         return run()
 
     handle = with_one_bad(monkeypatch, fails)
-    with pytest.raises(OutOfMemoryError, match=r"out of memory while reading request 3 of \d+ prompt tokens beside"):
+    with pytest.raises(OutOfMemoryError, match=r"request 3 of \d+ prompt tokens beside \d others: out of memory; give"):
         handle.result()
 
 
@@ -479,7 +479,7 @@ def test_where_the_batch_outgrows_the_memory_the_newest_fail_and_the_others_are_
         assert engine.running == 0
     monkeypatch.undo()
     assert [ends[number] is None for number in range(6)] == [True] * 3 + [False] * 3
-    assert all("out of memory while feeding a token to 4 requests" in str(ends[n]) for n in (3, 4, 5))
+    assert all("feeding a token to 4 requests: out of memory" in str(ends[n]) for n in (3, 4, 5))
     for number in range(3):
         expected = generate(seeded(llama), [[5, 6, number + 3]], [[number + 3]], max_new_tokens=20, eos_token_id=None)
         assert handles[number].result().token_ids == expected[0].token_ids

@@ -479,7 +479,7 @@ def test_too_little_memory_is_one_clear_error(rows_that_fit, says, monkeypatch):
             raise torch.OutOfMemoryError("CUDA out of memory")
 
     before_forward(monkeypatch, seeded(llama), refuse)
-    with pytest.raises(OutOfMemoryError, match=f"out of memory while {says}; shorten the context"):
+    with pytest.raises(OutOfMemoryError, match=f"^{says}: out of memory; give fewer"):
         decoded(llama, [[5, 6, 7], [7, 8, 9]], [[7], [9]], eos_token_id=None)
 
 
