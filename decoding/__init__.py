@@ -1,4 +1,4 @@
-"""Next-token distributions with and without context: formulas, prompts and a batched loop for any causal model.
+"""Next-token distributions with and without context: formulas, prompts, a loop and an engine for any causal model.
 
 Imports nothing of the other packages.  Importing loads no model library; each name is resolved on first use.
 """
@@ -9,8 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .attribution import without_each
     from .contrast import FORMULAS, Contrast, adjust
-    from .errors import DecodingError
+    from .engine import Engine, Handle
+    from .errors import DecodingError, EngineFullError, OutOfMemoryError
     from .loop import generate, stream
     from .prompts import PromptPair, chat_prompts, plain_prompts
     from .settings import Settings
@@ -20,7 +22,12 @@ _HOMES = {
     "FORMULAS": "contrast",
     "Contrast": "contrast",
     "adjust": "contrast",
+    "without_each": "attribution",
+    "Engine": "engine",
+    "Handle": "engine",
     "DecodingError": "errors",
+    "EngineFullError": "errors",
+    "OutOfMemoryError": "errors",
     "generate": "loop",
     "stream": "loop",
     "PromptPair": "prompts",
@@ -33,8 +40,9 @@ _HOMES = {
     "Step": "trace",
 }
 __all__ = [
-    "FORMULAS", "Contrast", "DecodingError", "Event", "Finish", "Generation", "PromptPair", "Settings", "Step",
-    "adjust", "chat_prompts", "generate", "plain_prompts", "stream",
+    "FORMULAS", "Contrast", "DecodingError", "Engine", "EngineFullError", "Event", "Finish", "Generation", "Handle",
+    "OutOfMemoryError", "PromptPair", "Settings", "Step",
+    "adjust", "chat_prompts", "generate", "plain_prompts", "stream", "without_each",
 ]  # fmt: skip
 
 

@@ -5,11 +5,6 @@ and gates it by trust.  Knows nothing of models, tokens or sampling.
 
 Notation: c and q are next-token logits with and without the context, (rows, vocab), at temperature 1 and unfiltered;
 p = softmax(c), r = softmax(q); H is the entropy.  Rows never influence each other, and all arithmetic is float32.
-
-Left out: CoCoA (arXiv 2508.17670).  The paper mixes log p and log r by a weight λ in [0, 1]; the authors' program
-(github.com/infusion-zero-edit/CoCoA) sets that weight to 0.5 and then adds the whole contrast, so that its greedy
-choice is the one of CAD with α = 0.5 but for a penalty on repetition.  Which of the two the published figures belong
-to could not be settled.
 """
 
 from __future__ import annotations
@@ -193,11 +188,44 @@ def ck_plug(
     return torch.where(conflict[:, None], mixed, measures.log_p), torch.where(conflict, share, 0.0)
 
 
+def cocoa(
+    c: Tensor,
+    q: Tensor,
+    measures: Measures,
+    *,
+    order: float = 0.5,
+    gamma: float = 1.0,
+    peakedness: float = 5.0,
+) -> tuple[Tensor, Tensor]:
+    """λ·log p + (1 − λ)·log r with λ = σ(γ·(ΔH + D/(1 + D)) + z·M) in (0, 1): α = λ − 1, never above plain decoding.
+
+    D is the Rényi divergence of r from p, of order a: log(Σ r^a·p^(1−a))/(a − 1); ΔH = H(r) − H(p); M the difference
+    between the two greatest p; all natural logarithms.
+
+    CoCoA, arXiv 2508.17670.  Certain, from accounts of the paper: the mixture of log p and log r, D with a = 0.5, ΔH,
+    and M ("contextual peakedness").  Uncertain: how λ is made of them, as the paper's equation was not at hand.  The
+    sigmoid of γ·(ΔH + D/(1 + D)) is the weight that the authors' program (github.com/infusion-zero-edit/CoCoA) computes
+    with another divergence and without M; γ = 1 and the weight z = 5 of M are defaults of the program of arXiv
+    2606.10298, whose authors implemented the paper's text.  The authors' own program then sets λ to 0.5 and adds the
+    whole contrast log p/r, which makes its greedy choice CAD's with α = 0.5 but for a penalty on repetition; which of
+    the two the published figures belong to is not known.
+
+    >>> _example("cocoa")  # ΔH = −0.368, D = 0.223, M = 0, λ = 0.454: the odds 9 of the prior, to the power 1 − λ
+    tensor([[0.7686, 0.2314]])
+    """
+    log_p, log_r = measures.log_p, measures.log_r
+    gap = (log_p.exp() * log_p).sum(-1) - (log_r.exp() * log_r).sum(-1)
+    divergence = (order * log_r + (1 - order) * log_p).logsumexp(-1).div(order - 1).clamp(min=0)
+    top = log_p.topk(2, dim=-1).values.exp()
+    mix = torch.sigmoid(gamma * (gap + divergence / (1 + divergence)) + peakedness * (top[:, 0] - top[:, 1]))
+    return torch.lerp(log_r, log_p, mix[:, None]), mix - 1
+
+
 Formula = Callable[..., tuple[Tensor, Tensor]]
 """(c, q, measures, **options) → (adjusted logits, (rows, vocab); α, (rows,))."""
 
 FORMULAS: Mapping[str, Formula] = MappingProxyType(
-    {"greedy": greedy, "cad": cad, "adacad": adacad, "coiecd": coiecd, "ck_plug": ck_plug}
+    {"greedy": greedy, "cad": cad, "adacad": adacad, "coiecd": coiecd, "ck_plug": ck_plug, "cocoa": cocoa}
 )
 
 _RANGES = {
@@ -208,6 +236,9 @@ _RANGES = {
     ("ck_plug", "alpha"): (0.0, 1.0),
     ("ck_plug", "epsilon"): (-math.inf, math.inf),
     ("ck_plug", "head"): (1, math.inf),
+    ("cocoa", "order"): (0.0, 0.999),
+    ("cocoa", "gamma"): (0.0, math.inf),
+    ("cocoa", "peakedness"): (0.0, math.inf),
 }
 
 

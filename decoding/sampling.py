@@ -70,4 +70,5 @@ def choose(scores: Tensor, temperature: float, k: int, p: float, draws: Sequence
     kept = top_p(top_k(scores / temperature, k), p)
     cumulative = kept.double().softmax(-1).cumsum(-1)
     points = torch.tensor(draws, dtype=torch.float64, device=scores.device)[:, None] * cumulative[:, -1:]
-    return torch.searchsorted(cumulative, points, right=True)[:, 0]
+    last = scores.shape[-1] - 1  # where rounding, or NaN in the row, puts the point beyond every token
+    return torch.searchsorted(cumulative, points, right=True)[:, 0].clamp(max=last)

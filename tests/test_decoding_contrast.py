@@ -60,12 +60,21 @@ def ck_plug(p, r, head=10, epsilon=0.0):
     return [r[i] ** alpha * ratios[i] ** (1 - alpha) if i in heads else 0.0 for i in range(len(p))]
 
 
+def cocoa(p, r, order=0.5, gamma=1.0, peakedness=5.0):
+    divergence = math.log(sum(y**order * x ** (1 - order) for x, y in zip(p, r, strict=True))) / (order - 1)
+    first, second = sorted(p, reverse=True)[:2]
+    score = gamma * (entropy(r) - entropy(p) + divergence / (1 + divergence)) + peakedness * (first - second)
+    share = 1 / (1 + math.exp(-score))
+    return [x**share * y ** (1 - share) for x, y in zip(p, r, strict=True)]
+
+
 REFERENCES = {
     "greedy": (lambda p, r: p, {}),
     "cad": (lambda p, r: mixed_by_alpha(0.5, p, r), {"alpha": 0.5}),
     "adacad": (lambda p, r: mixed_by_alpha(max(jsd(p, r), 0.3), p, r), {"alpha_floor": 0.3}),
     "coiecd": (coiecd, {}),
     "ck_plug": (lambda p, r: ck_plug(p, r, head=5), {"head": 5}),
+    "cocoa": (lambda p, r: cocoa(p, r, 0.7, 2.0, 1.0), {"order": 0.7, "gamma": 2.0, "peakedness": 1.0}),
 }
 
 
@@ -112,6 +121,21 @@ def test_alpha_belongs_to_each_row_and_is_never_averaged():
     assert adjust(c, q).alpha.tolist() == pytest.approx([LN2, 0.0], abs=1e-6)
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([0.1, 1.0, 10.0]))
+def test_cocoa_mixes_and_never_exceeds_plain_decoding(seed, spread):
+    """Each log-probability lies between those of the two rows, and α says how far from the context's."""
+    c, q = logits(4, 9, spread, seed)
+    made = adjust(c, q, "cocoa")
+    assert ((made.alpha >= -1) & (made.alpha <= 0)).all()
+    log_p, log_r = made.measures.log_p, made.measures.log_r
+    assert (made.adjusted >= log_p.minimum(log_r) - 1e-4).all()
+    assert (made.adjusted <= log_p.maximum(log_r) + 1e-4).all()
+    by_alpha = (1 + made.alpha[:, None]) * log_p - made.alpha[:, None] * log_r
+    torch.testing.assert_close(made.adjusted, by_alpha, atol=1e-4, rtol=1e-4)
+    assert adjust(c, c, "cocoa").adjusted.argmax(-1).tolist() == c.argmax(-1).tolist()
+
+
 def test_divergence_in_base_two_is_at_most_one():
     c, q = torch.tensor([[40.0, 0.0]]), torch.tensor([[0.0, 40.0]])
     assert adjust(c, q, log_base="2").alpha.item() == pytest.approx(1.0)
@@ -124,6 +148,13 @@ def test_divergence_lies_between_0_and_ln_2_and_is_symmetric(seed, spread, rows,
     one, other = adjust(c, q).measures.jsd, adjust(q, c).measures.jsd
     assert ((one >= 0) & (one <= torch.tensor(LN2))).all()
     torch.testing.assert_close(one, other, atol=1e-6, rtol=0)
+
+
+def test_divergence_is_not_below_0_where_rounding_would_make_it_so():
+    c, _ = logits(100, 500, 5.0, seed=1)
+    p, log_p = c.softmax(-1), c.log_softmax(-1)
+    assert (p * (log_p - (torch.logaddexp(log_p, log_p) - math.log(2)))).sum(-1).min() < 0
+    assert adjust(c, c).measures.jsd.min() == 0
 
 
 @settings(max_examples=30, deadline=None)
@@ -181,7 +212,8 @@ def test_a_logit_that_is_no_number_shows_in_its_row_alone(bad):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"formula": "cocoa"}, "unknown formula 'cocoa'; there are greedy, cad, adacad, coiecd, ck_plug"),
+        ({"formula": "dola"}, "unknown formula 'dola'; there are greedy, cad, adacad, coiecd, ck_plug, cocoa"),
+        ({"formula": "cocoa", "options": {"order": 1.0}}, "order is 1.0; the formula cocoa takes a number from 0.0"),
         ({"log_base": "10"}, "unknown log_base '10'"),
         ({"options": {"alpha": 1.0}}, "the formula adacad has no option 'alpha'; its options: alpha_floor"),
         ({"options": {"alpha_floor": -0.1}}, "alpha_floor is -0.1; the formula adacad takes a number from 0.0"),

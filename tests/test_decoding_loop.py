@@ -15,15 +15,19 @@ import torch
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
+    Lfm2Config,
+    Lfm2ForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
+    MambaConfig,
+    MambaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
     T5Config,
     T5ForConditionalGeneration,
 )
 
-from decoding import DecodingError, Finish, Settings, contrast, generate, loop, rows, stream
+from decoding import DecodingError, Finish, OutOfMemoryError, Settings, batch, contrast, generate, rows, stream
 
 VOCAB, EOS, LENGTH, LIMIT = 61, 2, 12, 64
 
@@ -171,9 +175,8 @@ def stale_prior(patch, model):
     """The rows without context never receive the generated tokens."""
 
     def change(keywords):
-        ids = keywords["input_ids"]
-        if ids.shape[0] > 1:
-            keywords["input_ids"] = torch.cat([ids[: len(ids) // 2], torch.zeros_like(ids[len(ids) // 2 :])])
+        if len(keywords["input_ids"]) > 1:
+            keywords["input_ids"][1::2] = 0
 
     before_forward(patch, model, change)
 
@@ -201,28 +204,26 @@ def averaged_alpha(patch, model):
 
 def filtered_prior(patch, model):
     """Both rows pass a top-p of 1 before the formula, and what it drops gets +1000 in the rows without context."""
-    adjust = loop.adjust
+    adjust = batch.adjust
 
     def filtered(c, q, *arguments, **keywords):
         ordered, order = q.softmax(-1).sort(descending=True)
         dropped = torch.zeros_like(q, dtype=torch.bool).scatter(-1, order, ordered.cumsum(-1) - ordered >= 0.9999)
         return adjust(c, q.masked_fill(dropped, 1000.0), *arguments, **keywords)
 
-    patch.setattr(loop, "adjust", filtered)
+    patch.setattr(batch, "adjust", filtered)
 
 
 def cut_prompt(patch, model):
     """An over-long prompt loses its beginning in one branch."""
-    prefill = loop.prefill
-    patch.setattr(
-        loop, "prefill", lambda model, contexts, priors: prefill(model, [c[-10:] for c in contexts], list(priors))
-    )
+    prefill = batch.prefill
+    patch.setattr(batch, "prefill", lambda model, requests: prefill(model, [(c[-10:], q) for c, q in requests]))
 
 
 def kept_state(patch, model):
     """The second call starts from the cache of the first, which had other prompts."""
-    first = loop.prefill(model, *(prompt[::-1] for prompt in prompts()))
-    patch.setattr(loop, "prefill", lambda model, contexts, priors: first)
+    first = batch.prefill(model, list(zip(*(prompt[::-1] for prompt in prompts()), strict=True)))
+    patch.setattr(batch, "prefill", lambda model, requests: first)
 
 
 def before_forward(patch, model, change):
@@ -245,6 +246,23 @@ def test_a_mistake_that_is_put_back_breaks_the_equality(make, mistake, monkeypat
     assert token_ids(decoded(make, *prompts())) == expected
     mistake(monkeypatch, seeded(make))
     assert token_ids(decoded(make, *prompts())) != expected
+
+
+def test_a_token_in_the_far_tail_of_the_prior_can_be_chosen():
+    """Float32 sums of the prior's probabilities reach 1 before the token that the context asks for, 40,000 on."""
+    c, q = torch.zeros(50_000), torch.linspace(1, 0, 50_000)
+    c[40_000], c[0], q[0] = 12.0, 11.9, 30.0
+    ordered = q.softmax(-1).sort(descending=True).values
+    assert ordered.cumsum(-1)[39_000] >= 1.0
+    settings = Settings(max_new_tokens=1, eos_token_id=None, top_p=1.0)
+    request = batch.Request(0, ([1], [1]), settings, 1.0, random.Random(0))
+    [step] = batch._steps(torch.stack([c, q]), [range(2)], [request])
+    assert step.token_id == 40_000 and step.context_top == 40_000 and step.prior_top == 0
+
+
+def test_beams_are_refused_and_not_ignored():
+    with pytest.raises(TypeError, match="num_beams"):
+        decoded(llama, [[1, 3]], [[3]], num_beams=2)
 
 
 @pytest.mark.parametrize("make", [llama, gpt2])
@@ -358,8 +376,8 @@ def test_a_sample_depends_on_the_request_s_seed_alone():
 def test_the_steps_of_a_token_come_in_their_order(monkeypatch):
     order = []
     for name in ("adjust", "plausible", "penalised", "choose", "advance"):
-        real = getattr(loop, name)
-        monkeypatch.setattr(loop, name, lambda *a, real=real, name=name, **k: (order.append(name), real(*a, **k))[1])
+        real = getattr(batch, name)
+        monkeypatch.setattr(batch, name, lambda *a, real=real, name=name, **k: (order.append(name), real(*a, **k))[1])
     decoded(llama, [[5, 6, 7]], [[7]], max_new_tokens=2, eos_token_id=None)
     assert order == [
         "adjust",
@@ -414,7 +432,7 @@ def test_a_prompt_that_just_fits_is_read():
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"formula": "cocoa"}, "unknown formula 'cocoa'"),
+        ({"formula": "dola"}, "unknown formula 'dola'"),
         ({"alpha_floor": -0.1}, "alpha_floor is -0.1"),
         ({"alpha_floor": 0.3, "formula": "cad"}, "the formula cad has no option 'alpha_floor'"),
         ({"log_base": "10"}, "unknown log_base '10'"),
@@ -451,11 +469,36 @@ def test_logits_that_are_no_numbers_name_request_and_token(monkeypatch):
         decoded(llama, [[5, 6, 7], [7, 8, 9]], [[7], [9]], eos_token_id=None)
 
 
+@pytest.mark.parametrize(
+    ("rows_that_fit", "says"),
+    [(0, "reading 2 requests of 8 prompt tokens beside 0 others"), (3, "feeding a token to 2 requests")],
+)
+def test_too_little_memory_is_one_clear_error(rows_that_fit, says, monkeypatch):
+    def refuse(keywords):
+        if len(keywords["input_ids"]) > rows_that_fit:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    before_forward(monkeypatch, seeded(llama), refuse)
+    with pytest.raises(OutOfMemoryError, match=f"^{says}: out of memory; give fewer"):
+        decoded(llama, [[5, 6, 7], [7, 8, 9]], [[7], [9]], eos_token_id=None)
+
+
 def test_a_model_that_cannot_be_coupled_is_one_clear_error():
     t5 = T5ForConditionalGeneration(
         T5Config(vocab_size=VOCAB, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2, decoder_start_token_id=0)
     ).eval()
     with pytest.raises(DecodingError, match="T5ForConditionalGeneration is an encoder-decoder model"):
         generate(t5, [[1]], [[1]], max_new_tokens=1, eos_token_id=None)
+    lfm2 = Lfm2ForCausalLM(
+        Lfm2Config(
+            vocab_size=VOCAB, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+            num_key_value_heads=2, layer_types=["conv", "full_attention"],
+        )
+    ).eval()  # fmt: skip
+    with pytest.raises(DecodingError, match="Lfm2ForCausalLM has layers of the kind conv, whose state cannot be"):
+        generate(lfm2, [[1]], [[1]], max_new_tokens=1, eos_token_id=None)
+    mamba = MambaForCausalLM(MambaConfig(vocab_size=VOCAB, hidden_size=16, num_hidden_layers=1)).eval()
+    with pytest.raises(DecodingError, match="MambaForCausalLM takes no position_ids"):
+        generate(mamba, [[1]], [[1]], max_new_tokens=1, eos_token_id=None)
     with pytest.raises(DecodingError, match="LlamaForCausalLM is in training mode"):
         generate(llama().train(), [[1]], [[1]], max_new_tokens=1, eos_token_id=None)

@@ -60,6 +60,12 @@ def test_a_draw_reads_off_the_cumulative_distribution():
     assert choose(scores[:2], 1.0, 0, 1.0, [0.0, math.nextafter(1, 0)]).tolist() == [0, 3]
 
 
+def test_a_row_of_nan_yields_some_token_and_leaves_the_others_theirs():
+    scores = torch.tensor([[math.nan] * 3, [0.0, 0.0, 0.0]])
+    tokens = choose(scores, 1.0, 0, 1.0, [0.9, 0.5]).tolist()
+    assert tokens[0] in range(3) and tokens[1] == 1
+
+
 def test_temperature_comes_before_top_p():
     """At temperature 0.25 the first of 0.5/0.3/0.2 alone holds 0.86 of the mass, at 1 it does not."""
     scores = torch.tensor([[0.5, 0.3, 0.2]]).log()
