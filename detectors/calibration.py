@@ -8,7 +8,7 @@ speaks against a conflict.  Its weights, and the line that calibrates the stance
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .comparison import Comparison
-from .evidence import WhyNot
+from .evidence import ConflictType, WhyNot
 from .nli import CONTRADICTION, Scores
 from .scope import shapes
 
 SHIPPED = Path(__file__).parent / "models" / "calibration.json"
-EVIDENCE = ("nli_logit_mean", "containment", "value", "antonym", "aligned_antonym", "replaced_name")
+EVIDENCE = ("nli_logit_mean", "shared_words", "two_passages", "value", "antonym", "aligned_antonym", "replaced_name")
+MANY_SHARED = 8  # content words; more say no more
 FEATURES = (*EVIDENCE, *(shape.value for shape in WhyNot))
 SHAPES = tuple(WhyNot)
 
@@ -31,13 +32,15 @@ SHAPES = tuple(WhyNot)
 class Calibration:
     """``score = sigmoid(bias + weights · features)``; ``threshold`` is the shipped working point.
 
-    ``stance`` is (slope, bias) over the logit of the product of two stances.
+    ``stance`` is (slope, bias) over the logit of the product of two stances.  ``large_collection`` holds the thresholds
+    of conflict types where many documents are compared (``training/working_points.py``).
     """
 
     weights: npt.NDArray[np.float64]
     bias: float
     threshold: float
     stance: tuple[float, float]
+    large_collection: Mapping[ConflictType, float]
 
     def scores(self, rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return (n_pairs,) probabilities that a pair is a conflict, from (n_pairs, len(FEATURES))."""
@@ -63,7 +66,9 @@ def load(path: Path = SHIPPED) -> Calibration:
     stored = json.loads(path.read_text())
     weights = np.array([stored["weights"][name] for name in FEATURES])
     stance = stored["stance"]
-    return Calibration(weights, float(stored["bias"]), float(stored["threshold"]), (stance["slope"], stance["bias"]))
+    large = {ConflictType(name): float(p) for name, p in stored.get("large_collection", {}).items()}
+    threshold = float(stored["threshold"])
+    return Calibration(weights, float(stored["bias"]), threshold, (stance["slope"], stance["bias"]), large)
 
 
 def features(compared: Sequence[Comparison], forward: Scores, backward: Scores) -> npt.NDArray[np.float64]:
@@ -73,7 +78,8 @@ def features(compared: Sequence[Comparison], forward: Scores, backward: Scores) 
         present = shapes(c)
         rows[row] = (
             (logit(float(one[CONTRADICTION])) + logit(float(two[CONTRADICTION]))) / 2,
-            c.containment,
+            min(c.shared_words, MANY_SHARED) / MANY_SHARED,
+            c.pair.a.passage_id != c.pair.b.passage_id,
             c.value.strength if c.value else 0.0,
             c.opposite is not None,
             c.aligned_opposite * c.containment,

@@ -20,6 +20,7 @@ from .evidence import Sentence, SentencePair
 from .words import content_words
 
 NEIGHBOURS = 8
+IN_ONE_PASSAGE = 3  # partners that a sentence has in one passage; the clash is among the most similar (docs/log.md)
 MIN_SIMILARITY = 0.45
 MIN_SHARED_WORDS = 2  # what two sentences about one thing share at least, unless one of them is very short
 MIN_SHARED_SHARE = 0.25  # of the shorter sentence's content words
@@ -87,7 +88,19 @@ def candidate_pairs(
         for i, j in sorted(found)
         if _normal(sentences[usable[i]].text) != _normal(sentences[usable[j]].text)
     ]
-    return sorted(pairs, key=lambda p: (-p.similarity, _position(p.a), _position(p.b)))
+    return _closest(sorted(pairs, key=lambda p: (-p.similarity, _position(p.a), _position(p.b))))
+
+
+def _closest(pairs: Sequence[SentencePair]) -> list[SentencePair]:
+    """Keep, most similar first, what one side needs for `IN_ONE_PASSAGE` partners in the passage of the other."""
+    partners: Counter[tuple[Sentence, str]] = Counter()
+    kept = []
+    for pair in pairs:
+        sides = [(pair.a, pair.b.passage_id), (pair.b, pair.a.passage_id)]
+        if any(partners[side] < IN_ONE_PASSAGE for side in sides):
+            partners.update(sides)
+            kept.append(pair)
+    return kept
 
 
 def share_a_subject(a: frozenset[str], b: frozenset[str], least: float = MIN_SHARED_SHARE) -> bool:

@@ -74,10 +74,14 @@ class Comparison:
         return tuple((y, x) if swapped else (x, y) for x, y in runs)
 
     @cached_property
+    def shared_words(self) -> int:
+        """How many content words both sides hold."""
+        return len(content_words(self.a) & content_words(self.b))
+
+    @cached_property
     def containment(self) -> float:
         """Shared content words as a share of the shorter side's, 0..1."""
-        one, two = content_words(self.a), content_words(self.b)
-        return len(one & two) / max(1, min(len(one), len(two)))
+        return self.shared_words / max(1, min(len(content_words(self.a)), len(content_words(self.b))))
 
     @cached_property
     def negation_differs(self) -> bool:

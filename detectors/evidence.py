@@ -70,7 +70,9 @@ class Sentence:
     row) and may be empty.  ``kind`` is ``prose``, ``heading``, ``item``, ``row`` or ``code``.  ``before`` is the
     sentence before, where this one opens with a pronoun that stands for something in it.  ``subject`` holds the
     words of the name that the sentence speaks of (`detectors.subjects`), empty where that is not sure;
-    ``names_subject`` says whether the sentence opens with that name itself.
+    ``names_subject`` says whether the sentence opens with that name itself.  ``headings`` holds the words of all
+    headings above, those of the document too; ``entry`` what the nearest one is about, where the sentence says nothing
+    without it (`detectors.entries`).
     """
 
     span: Span
@@ -79,6 +81,8 @@ class Sentence:
     before: str = ""
     subject: frozenset[str] = frozenset()
     names_subject: bool = False
+    headings: frozenset[str] = frozenset()
+    entry: frozenset[str] = frozenset()
 
     @property
     def text(self) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from . import values
 from .comparison import Comparison
+from .entries import about, other_entries
 from .evidence import WhyNot
 from .quantities import extract
 from .quantities.units import MONTHS, SPELLED
@@ -88,9 +89,9 @@ def _shapes(c: Comparison) -> Iterator[WhyNot]:
         yield WhyNot.RESTATEMENT
     if _contrast(a, b) or _years_scope(a, b) or _named_scopes_differ(c) or _cases_differ(a, b):
         yield WhyNot.SCOPE
-    if _products_differ(a, b) or _numbered_subjects_differ(a, b) or _identifiers_differ(c):
+    if _products_differ(a, b) or _numbered_subjects_differ(a, b) or _identifiers_differ(c) or _headings_say_so(c):
         yield WhyNot.DIFFERENT_SUBJECTS
-    if _topics_differ(c):
+    if _topics_differ(c) or other_entries(c.pair.a, c.pair.b):
         yield WhyNot.OTHER_TOPIC
     if _only_names_shared(a, b):
         yield WhyNot.NAME_ONLY
@@ -186,6 +187,14 @@ def _identifiers_differ(c: Comparison) -> bool:
     one, two = frozenset(CONSTANT.findall(a)), frozenset(CONSTANT.findall(b))
     first, second = _first_identifier(a), _first_identifier(b)
     return bool(one - two and two - one) or bool(first and second and first != second)
+
+
+def _headings_say_so(c: Comparison) -> bool:
+    """Whether each side says under its own heading what that is about: "ASGI needs …" and "WSGI needs …"."""
+    one, two = c.pair.a.headings, c.pair.b.headings
+    return any(
+        about(x) & one - two and about(y) & two - one and not about(x) & about(y) for x, y in c.replaced
+    )  # fmt: skip
 
 
 def _first_identifier(text: str) -> str:

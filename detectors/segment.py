@@ -13,6 +13,7 @@ from functools import lru_cache
 import sentencex
 
 from .blocks import Block, blocks
+from .entries import about, entry_of, headings_of
 from .evidence import Passage, Sentence, Span
 from .subjects import with_subjects
 
@@ -29,6 +30,7 @@ def segment(passage: Passage) -> list[Sentence]:
     ['Fees', 'Entry is free.', 'Food costs 3.50 EUR.']
     """
     sentences: list[Sentence] = []
+    outer = headings_of(passage)
     headings: dict[int, str] = {}
     header, above = "", 0
     for block in blocks(passage.text):
@@ -39,11 +41,15 @@ def segment(passage: Passage) -> list[Sentence]:
             headings = {level: text for level, text in headings.items() if level < block.level}
         above_it = [headings[level] for level in sorted(headings)]
         context = " › ".join([*above_it, header] if header else above_it)
+        path = (*outer, *above_it)
+        words = frozenset[str]().union(*map(about, path))
         before = ""
         for start, end in _spans(passage.text, block):
             text = passage.text[start:end]
             span = Span(passage.id, start, end, text)
-            sentences.append(Sentence(span, context, block.kind, before if PRONOUN.match(text) else ""))
+            needed = before if PRONOUN.match(text) else ""
+            entry = entry_of(needed or text, path)
+            sentences.append(Sentence(span, context, block.kind, needed, headings=words, entry=entry))
             before = text
             if block.kind == "heading":
                 headings[block.level] = text

@@ -14,7 +14,7 @@ from .test_detectors_scope import pair
 
 
 def plain(**weights):
-    return Calibration(np.array([weights.get(name, 0.0) for name in FEATURES]), -1.0, 0.5, (2.0, 1.0))
+    return Calibration(np.array([weights.get(name, 0.0) for name in FEATURES]), -1.0, 0.5, (2.0, 1.0), {})
 
 
 def row(**values):

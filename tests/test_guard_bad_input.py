@@ -13,6 +13,7 @@ import pytest
 
 from detectors import nli
 from guard import ConfigError, Guard, GuardConfig, InputError, ModelError, Passage, Policy
+from guard.audit.engine import AuditGuard
 from guard.cli import options
 
 A, B = {"id": "a", "text": "The trial lasts 14 days."}, {"id": "b", "text": "The trial lasts 30 days."}
@@ -251,12 +252,12 @@ def test_ten_megabytes_in_a_file_reach_the_guard_in_passages(cli, tmp_path, monk
 
     seen = []
 
-    class Stub(Guard):
+    class Stub(AuditGuard):
         def check(self, passages, question=None, progress=None):
             seen.append((validated(passages, question, self.config), question))
             return super().check(passages[:2], question, progress)
 
-    monkeypatch.setattr(options, "make_guard", lambda action, **settings: Stub())
+    monkeypatch.setattr("guard.audit.engine.AuditGuard", Stub)
     (tmp_path / "big.txt").write_text(LONG)
     ran = cli("audit", tmp_path / "big.txt")
     assert ran.code == 0, ran.err

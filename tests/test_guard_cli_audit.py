@@ -14,7 +14,7 @@ from detectors.evidence import Conflict, ConflictType, Span, Unverified
 from guard import Guard, GuardConfig
 from guard.audit import declared, reviews
 from guard.audit.engine import AuditGuard
-from guard.cli import options, review
+from guard.cli import review
 from guard.cli.audit import read_all
 from guard.evaluation import datasets
 from guard.verdict import Action, Status, Verdict
@@ -26,8 +26,10 @@ SENTENCE = re.compile(r"The (\w+)\s+lasts\s+(\d+)\s+days\.")
 class DaysGuard:
     """Finds sentences that give different days to one thing; scores one hundredth of the larger number of days."""
 
-    def __init__(self, **settings):
-        self.limit = settings.get("max_pairs", 0)
+    is_cautious = False
+
+    def __init__(self, config, n_passages, focus):
+        self.limit = config.max_pairs
 
     def check(self, passages, progress=None):
         seen = [(m, Span(p.id, *m.span(), m.group())) for p in passages for m in SENTENCE.finditer(p.text)]
@@ -44,7 +46,7 @@ class DaysGuard:
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Two documents that disagree about the trial (an error) and the course (a note); run from beside them."""
-    monkeypatch.setattr(options, "make_guard", lambda action, **settings: DaysGuard(**settings))
+    monkeypatch.setattr("guard.audit.engine.AuditGuard", DaysGuard)
     monkeypatch.chdir(tmp_path)
     Path("docs").mkdir()
     Path("docs/a.md").write_text("# Trial\n\nThe trial lasts 14 days.\n\nThe course lasts 5 days.\n")
@@ -284,14 +286,14 @@ def test_a_dry_run_counts_what_a_run_compares_and_since_compares_less(cli, tmp_p
     whole = Guard().check(passages)
     assert [int(n.replace(",", "")) for n in counts.groups()] == [whole.stats["sentences"], whole.stats["pairs"]]
     focus = {p.id for p in passages if p.metadata["path"] == "docs/faq.html"}
-    part = AuditGuard(GuardConfig(), focus).check(passages)
+    part = AuditGuard(GuardConfig(), 3, focus).check(passages)
     assert 0 < part.stats["pairs"] < whole.stats["pairs"] / 4
     touching = [c for c in whole.conflicts if {c.a.passage_id, c.b.passage_id} & focus]
     found = [c for c in part.conflicts if {c.a.passage_id, c.b.passage_id} & focus]
-    assert len(touching) >= 3 and sorted(map(repr, found)) == sorted(map(repr, touching))
-    limited = AuditGuard(GuardConfig(max_pairs=2), focus).check(passages)
+    assert len(touching) >= 3 and [(c.a, c.b, c.type) for c in found] == [(c.a, c.b, c.type) for c in touching]
+    limited = AuditGuard(GuardConfig(max_pairs=2), 3, focus).check(passages)
     assert limited.stats["pairs"] == 2 and f"of {part.stats['pairs']} sentence pairs" in limited.unverified[-1].reason
-    assert AuditGuard(GuardConfig(), ()).check(passages).stats["pairs"] == 0
+    assert AuditGuard(GuardConfig(), 3, ()).check(passages).stats["pairs"] == 0
 
 
 @pytest.mark.model

@@ -1,4 +1,7 @@
-"""The guard that an audit asks: it can look at nothing but the pairs that touch some passages, and say what is to do.
+"""The guard that an audit asks: surer in a large collection, able to look at some pairs alone, and to plan.
+
+The shipped threshold is for retrieved sets, of which many hold a conflict.  Where many pages are compared, most of what
+looks like one is about sibling things, so each type of conflict has a higher threshold there.
 
 Knows nothing about documents.
 """
@@ -9,12 +12,16 @@ import sys
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
+from detectors import calibration
 from detectors.evidence import Passage, Sentence, SentencePair, Unverified
+from detectors.recalibration import Recalibration
 from detectors.scoring import score_pairs
 from guard.config import GuardConfig
 from guard.pipeline import Guard, validated
 
+LARGE = 200  # passages from which a collection is large
 SAMPLE = 256  # pairs that are scored to estimate the rate
 
 
@@ -34,11 +41,20 @@ class Plan:
 
 
 class AuditGuard(Guard):
-    """`Guard` that compares only the pairs with a side in the passages ``focus``, given by id; None is all."""
+    """`Guard` for a collection of ``n_passages``.
 
-    def __init__(self, config: GuardConfig, focus: Collection[str] | None = None) -> None:
+    It compares only the pairs with a side in the passages ``focus``, given by id; None is all.
+    """
+
+    def __init__(self, config: GuardConfig, n_passages: int, focus: Collection[str] | None = None) -> None:
         super().__init__(replace(config, max_pairs=sys.maxsize))
         self._max_pairs, self._focus = config.max_pairs, focus
+        self.is_cautious = n_passages > LARGE and config.threshold is None and config.calibration is None
+
+    @cached_property
+    def _recalibration(self) -> Recalibration:
+        found = super()._recalibration
+        return replace(found, by_type=calibration.load().large_collection) if self.is_cautious else found
 
     def plan(self, passages: Sequence[Passage]) -> Plan:
         """Return what `check` would do, with the rate of scoring as measured on a sample.  Raises as `check` does."""

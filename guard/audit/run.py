@@ -45,10 +45,12 @@ def audited(
     known: Known,
     changed: Collection[str] | None = None,
     progress: Progress | None = None,
+    notes: Sequence[str] = (),
 ) -> Report:
     """Check the documents and return what there is to report.
 
-    ``errors`` name what could not be read.  Where ``changed`` is given, only findings that touch these paths count, and
+    ``errors`` name what could not be read, ``notes`` are further warnings.
+    Where ``changed`` is given, only findings that touch these paths count, and
     nothing is said of what no longer occurs.
     """
     passages, warnings = declared.resolved(documents)
@@ -66,7 +68,7 @@ def audited(
         joined(found),
         look_alikes(verdict.benign, documents, passages),
         verdict.unverified,
-        [*(w for d in documents for w in d.warnings), *warnings, *unneeded],
+        [*notes, *(w for d in documents for w in d.warnings), *warnings, *unneeded],
         errors,
         stale=baseline.stale(found, accepted) if known.baseline is not None and is_whole else None,
     )

@@ -7,7 +7,6 @@ import sys
 import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,12 +24,12 @@ from guard.audit.wording import counted
 from . import options, render
 
 if TYPE_CHECKING:
-    from guard import Guard, GuardConfig
-    from guard.audit.engine import Plan
+    from guard.audit.engine import AuditGuard, Plan
 
 EPILOG = "Exit codes: 0 clean, 1 findings or something that could not be read or checked, 2 error."
 FAIL_ON = (*options.FAIL_ON, *Severity)
 STDIN = Path("-")
+CAUTIOUS = "a large collection: only what is fairly sure is reported; --min-score {:.2f} reports all that is suspected"
 
 Paths = Annotated[
     list[Path],
@@ -41,7 +40,10 @@ Exclude = Annotated[
 ]
 MinScore = Annotated[
     float | None,
-    typer.Option(help="Least calibrated score of a finding, 0..1.", rich_help_panel=options.DETECTION),
+    typer.Option(
+        help="Least calibrated score of a finding, 0..1. Default: the shipped one, higher in a large collection.",
+        rich_help_panel=options.DETECTION,
+    ),
 ]
 MaxPairs = Annotated[
     int,
@@ -173,17 +175,22 @@ class Inputs:
         stdin = {(stdin_filename or STDIN).as_posix()} if STDIN in paths else set[str]()
         return cls(documents, errors, {d.path for d in documents if Path(d.path).resolve() in changed} | stdin)
 
-    def guard(self, **settings: Any) -> Guard:
+    def guard(self, **settings: Any) -> AuditGuard:
         """Return the guard for these documents; the settings are those of `GuardConfig`."""
         changed = self.changed
         focus = None if changed is None else {p.id for d in self.documents if d.path in changed for p in d.passages}
-        return options.make_guard("report", build=partial(_audit_guard, focus), **settings)
+        n_passages = sum(len(d.passages) for d in self.documents)
+        config = options.make_config("report", **settings)
+        from guard.audit.engine import AuditGuard
+
+        return AuditGuard(config, n_passages, focus)
 
     def examined(self, known: Known, **settings: Any) -> Report:
         """Check the documents and return what there is to report."""
         guard = self.guard(**settings)
+        notes = [CAUTIOUS.format(guard.threshold)] if guard.is_cautious else []
         with options.progress_bar() as progress:
-            return audited(guard, self.documents, self.errors, known, self.changed, progress)
+            return audited(guard, self.documents, self.errors, known, self.changed, progress, notes)
 
 
 def fails(report: Report, fail_on: str | None) -> bool:
@@ -225,12 +232,6 @@ def _read_stdin(name: Path | None) -> Document:
         copy = Path(folder, "stdin" + suffix)
         copy.write_bytes(sys.stdin.buffer.read())
         return read(copy, name.as_posix() if name else "stdin")
-
-
-def _audit_guard(focus: Collection[str] | None, config: GuardConfig) -> Guard:
-    from guard.audit.engine import AuditGuard
-
-    return AuditGuard(config, focus)
 
 
 def _say_plan(inputs: Inputs, guard: Any) -> None:

@@ -61,9 +61,16 @@ ShowBenign = Annotated[
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="The same as --fail-on never.", rich_help_panel=OUTPUT)]
 
 
-def make_guard(action: str = "annotate", build: Callable[[GuardConfig], Guard] | None = None, **settings: Any) -> Guard:
-    """Build a Guard, or what ``build`` makes of the configuration, from settings.  Raises `ConfigError`."""
-    from guard import Action, Guard, GuardConfig, Policy
+def make_guard(action: str = "annotate", **settings: Any) -> Guard:
+    """Build a Guard from settings.  Raises `ConfigError`."""
+    from guard import Guard
+
+    return Guard(make_config(action, **settings))
+
+
+def make_config(action: str = "annotate", **settings: Any) -> GuardConfig:
+    """Build the configuration of a guard from settings.  Raises `ConfigError`."""
+    from guard import Action, GuardConfig, Policy
 
     if action not in set(Action):
         raise ConfigError(f"unknown action {action!r}; choose from {', '.join(Action)}")
@@ -72,7 +79,7 @@ def make_guard(action: str = "annotate", build: Callable[[GuardConfig], Guard] |
         settings["detectors"] = tuple(n.strip() for n in names.split(",") if n.strip())
     config = GuardConfig(policy=Policy(action=Action(action)), **settings)
     _quiet_libraries()
-    return (build or Guard)(config)
+    return config
 
 
 def verifier(
