@@ -20,7 +20,6 @@ from .evidence import Sentence, SentencePair
 from .words import content_words
 
 NEIGHBOURS = 8
-IN_ONE_PASSAGE = 3  # partners that a sentence has in one passage; the clash is among the most similar (docs/log.md)
 MIN_SIMILARITY = 0.45
 MIN_SHARED_WORDS = 2  # what two sentences about one thing share at least, unless one of them is very short
 MIN_SHARED_SHARE = 0.25  # of the shorter sentence's content words
@@ -92,13 +91,16 @@ def candidate_pairs(
 
 
 def _closest(pairs: Sequence[SentencePair]) -> list[SentencePair]:
-    """Keep, most similar first, what one side needs for `IN_ONE_PASSAGE` partners in the passage of the other."""
-    partners: Counter[tuple[Sentence, str]] = Counter()
+    """Keep, of pairs sorted by similarity, those in which one side meets its most similar sentence of that passage.
+
+    A sentence that agrees hides none that disagrees, since the latter's own most similar one is the same.
+    """
+    met: set[tuple[Sentence, str]] = set()
     kept = []
     for pair in pairs:
-        sides = [(pair.a, pair.b.passage_id), (pair.b, pair.a.passage_id)]
-        if any(partners[side] < IN_ONE_PASSAGE for side in sides):
-            partners.update(sides)
+        sides = {(pair.a, pair.b.passage_id), (pair.b, pair.a.passage_id)}
+        if not sides <= met:
+            met |= sides
             kept.append(pair)
     return kept
 
