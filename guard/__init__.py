@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from detectors.evidence import Benign, Conflict, ConflictType, Passage, Span, Unverified, WhyNot
     from detectors.verifier import VerifierConfig
 
+    from .answer_gate import Gate, Knowledge, Source
+    from .answer_model import LanguageModel
+    from .answering import Answer, TraceSummary, answer
     from .config import GuardConfig
     from .pipeline import Guard
     from .policy import Policy
@@ -23,6 +26,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "Guard": "guard.pipeline",
     "GuardConfig": "guard.config",
+    "Answer": "guard.answering",
+    "Gate": "guard.answer_gate",
+    "Knowledge": "guard.answer_gate",
+    "LanguageModel": "guard.answer_model",
+    "Source": "guard.answer_gate",
+    "TraceSummary": "guard.answering",
+    "answer": "guard.answering",
     "Policy": "guard.policy",
     "TrustRules": "guard.trust",
     "Action": "guard.verdict",
@@ -44,9 +54,10 @@ _HOMES = {
 }
 __version__ = "0.1.0"
 __all__ = [
-    "Action", "Benign", "ConfigError", "Conflict", "ConflictType", "Guard", "GuardConfig", "InputError", "ModelError",
-    "Passage", "PassageGuardError", "Policy", "RepairedPassage", "Span", "Status", "TrustRules", "Unverified",
-    "Verdict", "VerifierConfig", "WhyNot",
+    "Action", "Answer", "Benign", "ConfigError", "Conflict", "ConflictType", "Gate", "Guard", "GuardConfig",
+    "InputError", "Knowledge", "LanguageModel", "ModelError", "Passage", "PassageGuardError", "Policy",
+    "RepairedPassage", "Source", "Span", "Status", "TraceSummary", "TrustRules", "Unverified", "Verdict",
+    "VerifierConfig", "WhyNot", "answer",
 ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import typer
 
 from detectors.errors import ConfigError, PassageGuardError
 
-from . import audit, baseline, calibrate, check, doctor, evaluate, review, settings
+from . import answer, audit, baseline, calibrate, check, compare_decoding, doctor, evaluate, review, settings
 
 app = typer.Typer(
     name="passageguard", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
@@ -23,6 +23,8 @@ app.command("baseline", epilog=baseline.EPILOG)(baseline.baseline)
 app.command("review", epilog=review.EPILOG)(review.review)
 app.command("eval")(evaluate.evaluate)
 app.command("calibrate", epilog=calibrate.EPILOG)(calibrate.calibrate)
+app.command("answer", epilog=answer.EPILOG)(answer.answer)
+app.command("compare-decoding")(compare_decoding.compare_decoding)
 app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor)
 
 UsageError: type[Exception] = typer.BadParameter.mro()[2]  # typer exports only this subclass
