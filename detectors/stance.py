@@ -50,13 +50,17 @@ class Stance:
         for a, b in combinations(passages, 2):
             product = max(found[a.id][0] * found[b.id][1], found[a.id][1] * found[b.id][0])
             score = material.calibration.stance_score(product)
-            one, two = (_clearest(p, asked, material.sentences) for p in (a, b))
+            reader = nli if score >= material.calibration.threshold else None  # only what is reported is quoted
+            one, two = (_clearest(p, question, material.sentences, reader) for p in (a, b))
             yield ScoredPair(SentencePair(one, two), score, ("stance",))
 
 
-def _clearest(passage: Passage, asked: frozenset[str], sentences: Sequence[Sentence]) -> Sentence:
-    """Return the sentence that shares most words with the question, the first of several."""
+def _clearest(passage: Passage, question: str, sentences: Sequence[Sentence], nli: NLIModel | None) -> Sentence:
+    """Return the sentence that takes the clearest stance; the first without ``nli``."""
     own = [s for s in sentences if s.passage_id == passage.id and s.kind != "heading"]
     if not own:
         return Sentence(Span(passage.id, 0, len(passage.text), passage.text))
-    return max(own, key=lambda s: len(asked & content_words(s.text)))
+    if nli is None:
+        return own[0]
+    scores = nli.score([(s.text, question) for s in own])
+    return own[int((scores[:, ENTAILMENT] + scores[:, CONTRADICTION]).argmax())]

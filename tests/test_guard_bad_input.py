@@ -301,7 +301,8 @@ def test_ctrl_c_is_one_line_and_exit_code_130():
     running.stdout.readline()
     time.sleep(0.5)
     running.send_signal(signal.SIGINT)
-    _, err = running.communicate(timeout=60)
+    running.wait(timeout=60)  # before its stdin is closed, which would end it, too
+    _, err = running.communicate()
     assert (running.returncode, err) == (130, b"passageguard: interrupted\n")
 
 
