@@ -68,9 +68,9 @@ def about(heading: str) -> frozenset[str]:
     return identifiers(heading) or content_words(heading)
 
 
-def identifiers(heading: str) -> frozenset[str]:
-    """Return the lower-cased names of options, functions and files in a heading."""
-    return frozenset(m.group().strip("`").lower() for m in IDENTIFIER.finditer(heading))
+def identifiers(text: str) -> frozenset[str]:
+    """Return the lower-cased names of options, functions and files in a heading or sentence."""
+    return frozenset(m.group().strip("`").lower() for m in IDENTIFIER.finditer(text))
 
 
 def leans_on_heading(text: str) -> bool:

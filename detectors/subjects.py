@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from .entries import CODE
 from .evidence import Sentence
 from .quantities.units import MONTHS, WEEKDAYS
 from .words import STOP_WORDS, WORD
@@ -21,10 +22,7 @@ CONNECTORS = frozenset("of the de la du van von der and for".split())
 NO_NAMES = frozenset("nobody everybody somebody anybody everyone someone anyone nothing everything something".split())
 COPULA = re.compile(r"\s*(?:\([^)]*\)\s*)?(?:is|was|has been|refers to|\(born)\b")
 CALENDAR = MONTHS.keys() | WEEKDAYS.keys()
-IDENTIFIER = re.compile(
-    r"(?<![\w\-])--?[a-z][\w\-]+|\b[A-Za-z]\w*(?:[._:/]+[A-Za-z]\w*)+|\b[a-z]+[A-Z]\w*|\b[A-Za-z_]\w*(?=\()|\b[A-Z]+\d+\b"
-    r"|`[^`]+`"
-)
+IDENTIFIER = re.compile(rf"{CODE}|\b[A-Z]+\d+\b")
 
 
 def with_subjects(sentences: Sequence[Sentence]) -> list[Sentence]:
