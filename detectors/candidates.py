@@ -24,6 +24,7 @@ MIN_SIMILARITY = 0.45
 MIN_SHARED_WORDS = 2  # what two sentences about one thing share at least, unless one of them is very short
 MIN_SHARED_SHARE = 0.25  # of the shorter sentence's content words
 MIN_SHARED_WITHIN = 0.3  # the same inside one passage, where most sentences share a subject
+CLOSEST_WITHIN = 2  # sentences of its own passage that one is compared with at least
 MIN_RARE_SHARE = 0.34  # the same for rare words alone
 RARE = 12  # a word in more sentences than this does not point at a subject
 # Announces, points elsewhere, or is a link: nothing is stated.
@@ -78,14 +79,13 @@ def candidate_pairs(
             if text != sentences[usable[row]].text:
                 texts.add(text)
             one, two = usable[row], usable[column]
-            within = sentences[one].passage_id == sentences[two].passage_id
-            if share_a_subject(words[one], words[two], MIN_SHARED_WITHIN if within else MIN_SHARED_SHARE):
+            least = MIN_SHARED_WITHIN if sentences[one].passage_id == sentences[two].passage_id else MIN_SHARED_SHARE
+            if one != two and share_a_subject(words[one], words[two], least):
                 found.add((min(row, int(column)), max(row, int(column))))
     found.update(_sharing_rare_words([words[i] for i in usable], k))
     pairs = [
         SentencePair(sentences[usable[i]], sentences[usable[j]], float(chosen[i] @ chosen[j]))
         for i, j in sorted(found)
-        if _normal(sentences[usable[i]].text) != _normal(sentences[usable[j]].text)
     ]
     return _closest(sorted(pairs, key=lambda p: (-p.similarity, _position(p.a), _position(p.b))))
 
@@ -93,15 +93,18 @@ def candidate_pairs(
 def _closest(pairs: Sequence[SentencePair]) -> list[SentencePair]:
     """Keep, of pairs sorted by similarity, those in which one side meets its most similar sentence of that passage.
 
-    A sentence that agrees hides none that disagrees, since the latter's own most similar one is the same.
+    A sentence that agrees hides none that disagrees, since the latter's own most similar one is the same.  A copy is
+    met too, but not kept.  Inside one passage, where a sentence has no counterpart, it may meet `CLOSEST_WITHIN`.
     """
-    met: set[tuple[Sentence, str]] = set()
+    met: Counter[tuple[Sentence, str]] = Counter()
     kept = []
     for pair in pairs:
-        sides = {(pair.a, pair.b.passage_id), (pair.b, pair.a.passage_id)}
-        if not sides <= met:
-            met |= sides
-            kept.append(pair)
+        sides = (pair.a, pair.b.passage_id), (pair.b, pair.a.passage_id)
+        within = pair.a.passage_id == pair.b.passage_id
+        if any(met[side] < (CLOSEST_WITHIN if within else 1) for side in sides):
+            met.update(sides)
+            if _normal(pair.a.text) != _normal(pair.b.text):
+                kept.append(pair)
     return kept
 
 

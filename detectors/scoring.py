@@ -17,7 +17,7 @@ from .nli import CONTRADICTION, NLIModel
 from .scope import shapes
 
 CHUNK = 512
-HINT = 0.2  # least contradiction probability that is worth a closer look
+HINT = 0.25  # least contradiction probability that is worth a closer look
 _FAR = 0.1  # keeps the pairs without a hint in order, below all that have one
 MIN_ALIGNED = 0.6  # share of the shorter sentence's content words, for aligned antonyms
 ALIGNED_SCORE = 0.85  # the least score of aligned antonyms without a benign shape; set by hand, not fitted

@@ -38,3 +38,21 @@ def test_a_sentence_meets_the_most_similar_of_each_passage():
     between = {(p.a.span.start, p.b.span.start) for p in pairs if p.a.passage_id != p.b.passage_id}
     # 2, 3 and 4 meet their closest of a, 0 and 1 their closest of b: 2 and 4.  No other pair is anyone's closest.
     assert between == {(0, 2), (0, 3), (1, 4)}
+
+
+def test_a_sentence_whose_copy_stands_in_the_other_passage_meets_no_third():
+    texts = [("a", "The gate opens at seven."), ("b", "The gate opens at seven."), ("b", "The gate opens at eight.")]
+    angles = np.array([0.0, 0.0, 0.3])
+    sentences = [Sentence(Span(passage, i, i + len(text), text)) for i, (passage, text) in enumerate(texts)]
+    pairs = candidate_pairs(sentences, np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32))
+    # 2 has no closer sentence in a than 0, so they meet; the copies are equal and do not.
+    assert {(p.a.span.start, p.b.span.start) for p in pairs} == {(0, 2), (1, 2)}
+
+
+def test_a_sentence_meets_two_of_its_own_passage():
+    texts = [f"The gate opens at {n}." for n in ("one", "two", "three", "four", "five")]
+    angles = np.array([0.0, 0.1, 0.21, 0.33, 0.46])  # each step is larger than the one before
+    sentences = [Sentence(Span("a", i, i + len(text), text)) for i, text in enumerate(texts)]
+    pairs = candidate_pairs(sentences, np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32))
+    by_hand = {(0, 1), (0, 2), (1, 2), (2, 3), (2, 4), (3, 4)}  # only 0 and 4 have their second two steps away
+    assert {(p.a.span.start, p.b.span.start) for p in pairs} == by_hand

@@ -39,7 +39,7 @@ from detectors.candidates import candidate_pairs
 from detectors.comparison import Comparison, readable
 from detectors.evidence import Passage, Sentence, SentencePair, Span
 from detectors.segment import segment
-from detectors.stance import is_yes_no, stances
+from detectors.stance import answers, is_yes_no
 
 WRITTEN = Path(__file__).parent / "sets"  # our own sets, which no model sees
 PROSE = ("synth_", "vitaminc", "chatprotect", "aligned_", "contractnli", "mnli", "snli")  # held-out pairs of these
@@ -229,10 +229,11 @@ def stance_rows(asked: Sequence[dict[str, Any]], scorer: nli.NLIModel) -> tuple[
     """Return (logit of the product of stances, label, weight) of each pair of passages."""
     x, y, keys = [], [], []
     for r in asked:
-        found = stances(r["passages"], r["question"], scorer)
+        sentences = [s for p in r["passages"] for s in segment(p)]
+        found = answers(r["passages"], r["question"], sentences, scorer)
         for i, a in enumerate(r["passages"]):
             for j in range(i + 1, len(found)):
-                x.append(logit(max(found[i][0] * found[j][1], found[i][1] * found[j][0])))
+                x.append(logit(max(found[i].yes * found[j].no, found[i].no * found[j].yes)))
                 y.append(frozenset((a.id, r["passages"][j].id)) in r["conflicts"])
                 keys.append((r["source"], y[-1]))
     weight = np.array([1 / keys.count(k) for k in keys])
