@@ -124,7 +124,6 @@ def test_documents_without_ids_text_or_plain_metadata():
         (["text"], r"documents\[0\] must be a Document, not str"),
         ("text", "documents must be a list of Document, not str"),
         (None, "documents must be a list of Document, not NoneType"),
-        ([leave(1, "a", date="spring"), leave(2, "b")], "ISO 8601"),
     ],
 )
 def test_what_cannot_be_checked_is_named(documents, message):

@@ -16,6 +16,7 @@ pytest.importorskip("langchain")
 
 from langchain.agents import create_agent
 from langchain_classic.retrievers import ContextualCompressionRetriever
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.language_models import GenericFakeChatModel
@@ -30,6 +31,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from guard import Action, Guard, GuardConfig, Policy
 from guard.integrations.langchain import (
+    EVENT,
     KEY,
     ChatPassageGuard,
     PassageGuardCompressor,
@@ -117,6 +119,10 @@ class Chat:
     def chat_model_params(self):
         return {"model": model(), "tokenizer": tokenizer(), "guard": guard_for()}
 
+    @property
+    def has_tool_calling(self):
+        return False  # `bind_tools` is there to say so
+
 
 class TestChatModel(Chat, ChatModelUnitTests):
     pass
@@ -142,13 +148,13 @@ class Scripted(GenericFakeChatModel):
         return self
 
 
-def answers(tool_, middleware, awaited=False):
+def answers(tool_, middleware, awaited=False, config=None):
     """Let an agent call the tool once; return the tool's message as its model gets it."""
     call = {"name": tool_.name, "args": {"query": "How many days?"}, "id": "call-1", "type": "tool_call"}
     model = Scripted(messages=iter([AIMessage("", tool_calls=[call]), AIMessage("done")]))
     agent = create_agent(model, tools=[tool_], middleware=[middleware])
     given = {"messages": [("user", "How many days?")]}
-    state = asyncio.run(agent.ainvoke(given)) if awaited else agent.invoke(given)
+    state = asyncio.run(agent.ainvoke(given, config)) if awaited else agent.invoke(given, config)
     assert state["messages"][-1].content == "done"
     [message] = [m for m in state["messages"] if isinstance(m, ToolMessage)]
     return message
@@ -173,6 +179,25 @@ def test_an_agents_model_reads_notes_and_the_artifact_carries_the_verdict():
     opponents = {d.id: d.metadata[KEY]["conflicts"] for d in message.artifact}
     assert opponents == {"old": ["new"], "new": ["old"], "portal": []}
     assert len(told) == 2
+
+
+class Listener(BaseCallbackHandler):
+    def __init__(self):
+        self.verdicts, self.children = [], []
+
+    def on_custom_event(self, name, data, **kwargs):
+        self.verdicts.append((name, data))
+
+    def on_chain_end(self, outputs, **kwargs):
+        self.children.append(outputs)
+
+
+def test_callbacks_of_the_agent_hear_the_verdict():
+    for awaited in (False, True):
+        told, listener = [], Listener()
+        middleware = PassageGuardMiddleware(guard_for(), on_verdict=told.append)
+        answers(search(CLASH), middleware, awaited, {"callbacks": [listener]})
+        assert listener.verdicts == [(EVENT, told[0].to_dict())] and told[0].to_dict() in listener.children
 
 
 def test_a_drop_reaches_content_and_artifact():

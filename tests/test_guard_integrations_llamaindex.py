@@ -136,7 +136,6 @@ def test_nodes_without_ids_text_or_plain_metadata():
         (["text"], r"documents\[0\] must be a NodeWithScore, not str"),
         ([TextNode(text="bare")], r"documents\[0\] must be a NodeWithScore, not TextNode"),
         ("text", "documents must be a list of NodeWithScore, not str"),
-        ([leave(1, "a", date="spring"), leave(2, "b")], "ISO 8601"),
     ],
 )
 def test_what_cannot_be_checked_is_named(nodes, message):

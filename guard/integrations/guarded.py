@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
@@ -18,7 +18,7 @@ from guard.pipeline import Guard
 from guard.verdict import Action, Verdict
 
 from .configuration import WrittenGuard
-from .documents import D, Form, context_text, passages_of, repaired
+from .documents import D, Form, context_text, declared, gave_way, passages_of, repaired
 from .errors import ContextBlockedError
 from .slots import Slots
 
@@ -79,12 +79,17 @@ class Guarded(BaseModel):
             _ = self.guard._encoder, self.guard.model_revision
 
     def judged(self, documents: Sequence[D], question: str | None, form: Form[D]) -> Outcome[D]:
-        """Return what the guard makes of ``documents``; nobody is told."""
-        passages = passages_of(documents, form)
+        """Return what the guard makes of ``documents``; nobody is told.
+
+        Metadata that declared trust cannot read is ignored; the verdict names it where a passage gave way without it.
+        """
+        passages, unread = declared(passages_of(documents, form), self.guard.config.policy.trust)
         if not passages:
             return Outcome([], None)
         self.load()
         verdict = self.guard.check(passages, question or None)
+        if unread and gave_way(verdict):
+            verdict = replace(verdict, unverified=(*verdict.unverified, *unread))
         return Outcome(repaired(documents, verdict, form), verdict)
 
     def call_back(self, outcome: Outcome[Any]) -> None:
