@@ -1,19 +1,18 @@
 """How long an event loop stands while 200 retrievals are awaited at once, checked by the bundled models.
 
-    python benchmarks/event_loop.py [--calls 200] [--runs 8] [--no-freeze] [--out event_loop.json]
+    python benchmarks/event_loop.py [--calls 200] [--runs 8] [--out event_loop.json]
 
 A task wakes up every millisecond; a pause is the time between two of its turns.  Each call retrieves two of three
 documents, two of which contradict each other, for a question of its own.  Beside it, the same without the guard: a
 retriever that spends as long in worker threads of which half hold the interpreter, so that what the machine and the
 interpreter do anyway can be seen.  Results must equal those of one call after the other, and the model must exist once.
 
-After loading, `gc.freeze()` takes what was imported out of the garbage collector's sight, as a server would do at
-start: otherwise a full collection, of all that model libraries hold, stops every thread for tenths of a second
-(``--no-freeze`` shows it).
+A full garbage collection, of all that model libraries hold, stops every thread for tenths of a second.  `load` makes
+one, so that none is due soon; how many there were while calls were awaited is counted.
 
 Printed, and written as JSON: the longest pause and the 99.9th percentile of each run, the longest time that the loop's
-own thread computed between two turns (which is what others wait for whatever else the machine does), and the
-calls per second.
+own thread computed between two turns (which is what others wait for whatever else the machine does), the number of full
+collections, and the calls per second.
 """
 
 from __future__ import annotations
@@ -90,8 +89,13 @@ async def watched(calls: Sequence[Call]) -> tuple[list[Any], list[tuple[float, f
     return results, pauses
 
 
+def full_collections() -> int:
+    """Return how many there have been in this process."""
+    return int(gc.get_stats()[2]["collections"])
+
+
 def measured(retriever: BaseRetriever, questions: Sequence[str], expected: Any) -> dict[str, float]:
-    started = time.perf_counter()
+    started, collections = time.perf_counter(), full_collections()
     results, pauses = asyncio.run(watched([lambda q=q: retriever.ainvoke(q) for q in questions]))
     seconds = time.perf_counter() - started
     if results != expected:
@@ -101,6 +105,7 @@ def measured(retriever: BaseRetriever, questions: Sequence[str], expected: Any) 
         "longest_pause_ms": round(float(passed.max()), 1),
         "p999_pause_ms": round(float(np.percentile(passed, 99.9)), 1),
         "longest_turn_cpu_ms": round(float(computed.max()), 1),
+        "full_collections": full_collections() - collections,
         "calls_per_s": round(len(questions) / seconds, 1),
     }
 
@@ -109,7 +114,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--calls", type=int, default=200)
     parser.add_argument("--runs", type=int, default=8)
-    parser.add_argument("--no-freeze", action="store_true")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     retriever = PassageGuardRetriever(retriever=Three(), guard=Guard(GuardConfig(policy=Policy(Action.DROP))), k=2)
@@ -119,9 +123,6 @@ def main() -> None:
     expected = [retriever.invoke(question) for question in warm]
     waiting = Waiting(seconds=(time.perf_counter() - started) / options.calls)
     models = sum(type(thing) is NLIModel for thing in gc.get_objects())
-    if not options.no_freeze:
-        gc.collect()
-        gc.freeze()
     report: dict[str, Any] = {
         "machine": {"cores": os.cpu_count(), "load": os.getloadavg()[0], "python": platform.python_version()},
         "calls": options.calls,

@@ -9,8 +9,8 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
+from integrating import SameForAll
 
 from detectors.evidence import Passage
 from detectors.verifier import VerifierConfig
@@ -25,11 +25,6 @@ FRAMEWORKS = {
     "haystack": "haystack",
 }  # fmt: skip
 FORM = Form(dict, lambda d: Passage(d["id"], d["text"]), lambda d, i, said: {**d, "name": i, "said": said})
-
-
-class SameForAll:
-    def encode(self, texts):
-        return np.full((len(texts), 4), 0.5, dtype=np.float32)
 
 
 def guarded(action=Action.ANNOTATE, **settings):
@@ -122,3 +117,21 @@ def test_a_framework_is_imported_by_its_own_package_alone():
     code = f"import sys, guard.integrations.guarded; print(sorted({unwanted} & {{*sys.modules}}))"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.model
+def test_after_loading_a_check_imports_nothing_and_no_full_collection_is_due():
+    code = """
+import gc, sys
+from langchain_core.documents import Document
+from guard.integrations.langchain import PassageGuardCompressor
+compressor = PassageGuardCompressor()
+compressor.load()
+modules, collections = set(sys.modules), gc.get_stats()[2]["collections"]
+for n in range(200):
+    documents = [Document(f"Employees receive {days} days of annual leave in {n}.", id=str(days)) for days in (25, 30)]
+    assert all(d.metadata["passageguard"]["verdict"] == "conflict" for d in compressor.compress_documents(documents, ""))
+print(sorted(set(sys.modules) - modules), gc.get_stats()[2]["collections"] - collections)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert ran.stdout.strip() == "[] 0", ran.stdout + ran.stderr

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from integrating import SameForAll
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
@@ -26,7 +27,6 @@ from langchain_core.tracers import LangChainTracer
 from langchain_core.vectorstores import InMemoryVectorStore
 from pydantic import Field
 
-import guard.integrations.langchain as integration
 from detectors.nli import NLIModel
 from guard import Action, ConfigError, Guard, GuardConfig, InputError, PassageGuardError, Policy, TrustRules
 from guard.integrations.guarded import CHECKS_AT_ONCE
@@ -42,13 +42,6 @@ from guard.integrations.langchain import (
 
 ROOT = Path(__file__).parent.parent
 QUESTION = "How many days of annual leave?"
-
-
-class SameForAll:
-    """An encoder by which every sentence may be compared with every other."""
-
-    def encode(self, texts):
-        return np.full((len(texts), 4), 0.5, dtype=np.float32)
 
 
 class ByNumbers:
@@ -609,14 +602,6 @@ def test_only_the_integrations_import_langchain():
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout.split() == ["False", "False", "False"]
-
-
-def test_the_middleware_names_the_package_that_it_needs(monkeypatch):
-    monkeypatch.setattr("guard.integrations.lazily.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match="pip install langchain"):
-        integration.PassageGuardMiddleware  # noqa: B018
-    with pytest.raises(AttributeError, match="no attribute 'PassageGuardMystery'"):
-        integration.PassageGuardMystery  # noqa: B018
 
 
 # ---------------------------------------------------------------- the bundled models

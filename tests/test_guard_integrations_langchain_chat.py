@@ -9,9 +9,9 @@ import functools
 import pickle
 import threading
 
-import numpy as np
 import pytest
 import torch
+from integrating import SameForAll, guard_for
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
@@ -22,7 +22,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from decoding import DecodingError, chat_prompts, generate, plain_prompts
-from guard import Action, ConfigError, Guard, GuardConfig, InputError, Policy
+from guard import Action, ConfigError, Guard, InputError
 from guard.integrations.langchain import KEY, ChatPassageGuard, ContextBlockedError, PassageGuardCompressor
 
 QUESTION = "How many days of annual leave?"
@@ -53,15 +53,6 @@ def model():
         max_position_embeddings=2048, initializer_range=0.3, eos_token_id=EOS, bos_token_id=3,
     )  # fmt: skip
     return LlamaForCausalLM(config).eval()
-
-
-class SameForAll:
-    def encode(self, texts):
-        return np.full((len(texts), 4), 0.5, dtype=np.float32)
-
-
-def guard_for(action=Action.ANNOTATE):
-    return Guard(GuardConfig(detectors=("values",), policy=Policy(action)), encoder=SameForAll())
 
 
 def chat(template=None, action=Action.ANNOTATE, **settings):

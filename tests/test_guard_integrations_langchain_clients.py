@@ -4,8 +4,9 @@ import asyncio
 import copy
 import functools
 import pickle
+import re
+from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -14,6 +15,7 @@ pytest.importorskip("langchain_classic")
 pytest.importorskip("pytest_asyncio")
 pytest.importorskip("langchain")
 
+from integrating import guard_for
 from langchain.agents import create_agent
 from langchain_classic.retrievers import ContextualCompressionRetriever
 from langchain_core.callbacks import BaseCallbackHandler
@@ -29,7 +31,7 @@ from langgraph.types import Command
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from guard import Action, Guard, GuardConfig, Policy
+from guard import Action
 from guard.integrations.langchain import (
     EVENT,
     KEY,
@@ -41,16 +43,7 @@ from guard.integrations.langchain import (
 )
 
 pytestmark = pytest.mark.clients
-
-
-class SameForAll:
-    def encode(self, texts):
-        return np.full((len(texts), 4), 0.5, dtype=np.float32)
-
-
-def guard_for(action=Action.ANNOTATE):
-    """Return a guard without a language model: values that differ are conflicts."""
-    return Guard(GuardConfig(detectors=("values",), policy=Policy(action)), encoder=SameForAll())
+ROOT = Path(__file__).parent.parent
 
 
 OLD = Document("Employees receive 25 days of annual leave.", id="old", metadata={"date": "2024-01-01"})
@@ -134,6 +127,14 @@ class TestChatModelAnswering(Chat, ChatModelIntegrationTests):
     @property
     def chat_model_params(self):
         return {**super().chat_model_params, "max_tokens": 8}
+
+
+def test_the_page_lists_every_test_of_these_suites_that_skips_itself(request):
+    seen = request.config.pluginmanager.get_plugin("terminalreporter").stats.get("skipped", [])
+    names = {re.match(r"\w+", r.nodeid.rpartition("::")[2])[0] for r in seen if "::TestChatModel" in r.nodeid}
+    listed = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "langchain.md").read_text(encoding="utf-8")))
+    assert names <= listed
+    assert not [r.nodeid for r in seen if "::TestStandardSuite" in r.nodeid]
 
 
 def test_the_compression_retriever_repairs_what_its_base_returns():

@@ -7,13 +7,16 @@ guard, which is safe to use from several threads.  Needs pydantic alone; knows n
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, Generic, ParamSpec, Self, TypeVar
+from weakref import WeakSet
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from detectors.evidence import Passage
 from guard.pipeline import Guard
 from guard.verdict import Action, Verdict
 
@@ -29,6 +32,9 @@ CHECKS_AT_ONCE = 2  # of those awaited, in one event loop
 
 _CHECKS = Slots(CHECKS_AT_ONCE)
 _LOADING = Lock()  # models are cached by name, but two threads that both find none would both load
+_LOADED: WeakSet[Guard] = WeakSet()
+_COLLECTED = Event()
+_CALM = (Passage("1", "The canteen opens at noon."), Passage("2", "The canteen serves soup on Fridays."))
 
 
 @dataclass(frozen=True)
@@ -74,9 +80,21 @@ class Guarded(BaseModel):
     on_verdict: Callable[[Verdict], object] | None = Field(default=None, repr=False, exclude=True)
 
     def load(self) -> None:
-        """Load the models now and not in the first request, where importing their libraries can hold an event loop."""
+        """Load the models now and not in the first request, where importing their libraries can hold an event loop.
+
+        Two passages are checked, which imports the rest, and garbage is collected once: of all that model libraries
+        hold a collection stops every thread for tenths of a second, and would else come between the first requests.
+        """
         with _LOADING:
-            _ = self.guard._encoder, self.guard.model_revision
+            if self.guard in _LOADED:
+                return
+            config = replace(self.guard.config, verifier=None)
+            scorer = self.guard.scorer if "nli" in config.detectors else None
+            Guard(config, encoder=self.guard._encoder, scorer=scorer).check(_CALM)
+            if not _COLLECTED.is_set():
+                gc.collect()
+                _COLLECTED.set()
+            _LOADED.add(self.guard)
 
     def judged(self, documents: Sequence[D], question: str | None, form: Form[D]) -> Outcome[D]:
         """Return what the guard makes of ``documents``; nobody is told.
