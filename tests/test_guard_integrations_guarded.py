@@ -128,9 +128,10 @@ from guard.integrations.langchain import PassageGuardCompressor
 compressor = PassageGuardCompressor()
 compressor.load()
 modules, collections = set(sys.modules), gc.get_stats()[2]["collections"]
-for n in range(200):
+for n in range(100):
     documents = [Document(f"Employees receive {days} days of annual leave in {n}.", id=str(days)) for days in (25, 30)]
-    assert all(d.metadata["passageguard"]["verdict"] == "conflict" for d in compressor.compress_documents(documents, ""))
+    found = compressor.compress_documents(documents, "")
+    assert all(d.metadata["passageguard"]["verdict"] == "conflict" for d in found)
 print(sorted(set(sys.modules) - modules), gc.get_stats()[2]["collections"] - collections)
 """
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

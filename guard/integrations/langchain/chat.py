@@ -88,7 +88,7 @@ class ChatPassageGuard(Guarded, BaseChatModel):
     def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> NoReturn:
         """Raise `NotSupportedError`: the model reads what tools returned, and calls none."""
         raise NotSupportedError(
-            "ChatPassageGuard calls no tools and writes no structured output: it answers from what tools returned.  "
+            "ChatPassageGuard calls no tools and writes no structured output: it answers from what tools returned. "
             "Let another model call them and pass the messages on, or give it documents=…"
         )
 

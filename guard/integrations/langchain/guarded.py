@@ -33,6 +33,10 @@ Outcome: TypeAlias = guarded.Outcome[Document]
 class Guarded(guarded.Guarded):
     """Base of the LangChain components."""
 
+    def load(self) -> None:
+        super().load()
+        get_callback_manager_for_config({})  # imports LangChain's tracers
+
     def judge(self, documents: Sequence[Document], question: str | None) -> Outcome:
         """Return what the guard makes of ``documents``; nobody is told."""
         return self.judged(documents, question, FORM)
