@@ -3,12 +3,9 @@
     python benchmarks/event_loop.py [--calls 200] [--runs 8] [--out event_loop.json]
 
 A task wakes up every millisecond; a pause is the time between two of its turns.  Each call retrieves two of three
-documents, two of which contradict each other, for a question of its own.  Beside it, the same without the guard: a
-retriever that spends as long in worker threads of which half hold the interpreter, so that what the machine and the
-interpreter do anyway can be seen.  Results must equal those of one call after the other, and the model must exist once.
-
-A full garbage collection, of all that model libraries hold, stops every thread for tenths of a second.  `load` makes
-one, so that none is due soon; how many there were while calls were awaited is counted.
+documents, two of which contradict each other, for a question of its own.  Results must equal those of one call after
+the other, and the model must exist once.  What was loaded is frozen (see `Guarded.load`), so that full collections of
+garbage are short; how many there were is counted.
 
 Printed, and written as JSON: the longest pause and the 99.9th percentile of each run; the longest pause less the time
 for which the loop's thread was ready and other processes had the processors; the longest time that this thread computed
@@ -48,19 +45,6 @@ class Three(BaseRetriever):
             Document("Employees receive 30 days of annual leave.", id="b", metadata={"date": "2025-01-01"}),
             Document("Leave is booked in the staff portal.", id="c"),
         ]
-
-
-class Waiting(BaseRetriever):
-    """Takes ``seconds`` in its worker thread: sleeping for the first half, computing in Python for the second."""
-
-    seconds: float
-
-    def _get_relevant_documents(self, query: str, *, run_manager: Any) -> list[Document]:
-        time.sleep(self.seconds / 2)
-        end = time.perf_counter() + self.seconds / 2
-        while time.perf_counter() < end:
-            pass
-        return []
 
 
 def run_delay() -> float:
@@ -129,17 +113,14 @@ def main() -> None:
     retriever = PassageGuardRetriever(retriever=Three(), guard=Guard(GuardConfig(policy=Policy(Action.DROP))), k=2)
     retriever.load()
     warm = [f"How many days of leave in {n}?" for n in range(options.calls)]
-    started = time.perf_counter()
     expected = [retriever.invoke(question) for question in warm]
-    waiting = Waiting(seconds=(time.perf_counter() - started) / options.calls)
-    models = sum(type(thing) is NLIModel for thing in gc.get_objects())
     report: dict[str, Any] = {
         "machine": {"cores": os.cpu_count(), "load": os.getloadavg()[0], "python": platform.python_version()},
         "calls": options.calls,
-        "guarded": [measured(retriever, warm, expected) for _ in range(options.runs)],
-        "unguarded": [measured(waiting, warm, [[]] * options.calls) for _ in range(options.runs)],
-        "models": models,
+        "runs": [measured(retriever, warm, expected) for _ in range(options.runs)],
     }
+    gc.unfreeze()  # what `load` has frozen cannot be counted
+    report["models"] = sum(type(thing) is NLIModel for thing in gc.get_objects())
     print(json.dumps(report, indent=1))
     if options.out is not None:
         options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

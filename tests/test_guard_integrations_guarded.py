@@ -120,19 +120,21 @@ def test_a_framework_is_imported_by_its_own_package_alone():
 
 
 @pytest.mark.model
-def test_after_loading_a_check_imports_nothing_and_no_full_collection_is_due():
+def test_after_loading_a_check_imports_nothing_and_a_full_collection_has_little_to_look_at():
     code = """
 import gc, sys
 from langchain_core.documents import Document
 from guard.integrations.langchain import PassageGuardCompressor
 compressor = PassageGuardCompressor()
 compressor.load()
-modules, collections = set(sys.modules), gc.get_stats()[2]["collections"]
-for n in range(100):
-    documents = [Document(f"Employees receive {days} days of annual leave in {n}.", id=str(days)) for days in (25, 30)]
+modules, frozen = set(sys.modules), gc.get_freeze_count()
+documents = [Document(f"Employees receive {days} days of annual leave.", id=str(days)) for days in (25, 30)]
+for _ in range(3):
     found = compressor.compress_documents(documents, "")
     assert all(d.metadata["passageguard"]["verdict"] == "conflict" for d in found)
-print(sorted(set(sys.modules) - modules), gc.get_stats()[2]["collections"] - collections)
+PassageGuardCompressor().load()
+print(sorted(set(sys.modules) - modules), frozen > 100_000, len(gc.get_objects()) < 20_000)
+print(gc.get_freeze_count() <= frozen)
 """
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert ran.stdout.strip() == "[] 0", ran.stdout + ran.stderr
+    assert ran.stdout.split() == ["[]", "True", "True", "True"], ran.stdout + ran.stderr

@@ -615,6 +615,7 @@ def test_200_at_once_with_the_bundled_models_use_one_copy():
         Document("Leave is booked in the staff portal.", id="c"),
     ]
     source = ListRetriever(documents=documents)
+    gc.unfreeze()  # what is frozen cannot be counted
     before = {id(thing) for thing in gc.get_objects() if type(thing) is NLIModel}
     retriever = PassageGuardRetriever(retriever=source, guard=Guard(GuardConfig(policy=Policy(Action.DROP))), k=2)
     retriever.load()
@@ -623,5 +624,6 @@ def test_200_at_once_with_the_bundled_models_use_one_copy():
     expected = [retriever.invoke(q) for q in questions]
     assert [d.id for d in expected[0]] == ["b", "c"]
     assert all_at_once([partial(retriever.ainvoke, question) for question in questions]) == expected
+    gc.unfreeze()
     after = {id(thing) for thing in gc.get_objects() if type(thing) is NLIModel}
-    assert after - before <= {id(retriever.guard.scorer)}
+    assert id(retriever.guard.scorer) in after and after - before <= {id(retriever.guard.scorer)}

@@ -160,7 +160,10 @@ def test_a_conversation_keeps_its_roles_in_the_models_template():
     context, prior = f"{before}Context:\n{A.page_content}\n\n{after}", before + after
     ids = [tokenizer()(text, add_special_tokens=False)["input_ids"] for text in (context, prior)]
     expected = generate(model(), ids[:1], ids[1:], max_new_tokens=24, eos_token_id=EOS, tokenizer=tokenizer())[0]
-    message = chat(TEMPLATE).invoke(EARLIER, documents=[A])
+    made = chat(TEMPLATE)
+    message = made.invoke(EARLIER, documents=[A])
+    spoken = [ChatMessage("Be brief.", role="system"), *EARLIER[1:]]
+    assert made.invoke(spoken, documents=[A]).content == message.content
     assert message.content == expected.text and message.usage_metadata["input_tokens"] == len(ids[0])
     assert message.content != chat(TEMPLATE).invoke(QUESTION, documents=[A]).content
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from threading import Event, Lock
+from threading import Lock
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 from weakref import WeakSet
 
@@ -33,7 +34,6 @@ CHECKS_AT_ONCE = 2  # of those awaited, in one event loop
 _CHECKS = Slots(CHECKS_AT_ONCE)
 _LOADING = Lock()  # models are cached by name, but two threads that both find none would both load
 _LOADED: WeakSet[Guard] = WeakSet()
-_COLLECTED = Event()
 _CALM = (Passage("1", "The canteen opens at noon."), Passage("2", "The canteen serves soup on Fridays."))
 
 
@@ -82,18 +82,20 @@ class Guarded(BaseModel):
     def load(self) -> None:
         """Load the models now and not in the first request, where importing their libraries can hold an event loop.
 
-        Two passages are checked, which imports the rest, and garbage is collected once: of all that model libraries
-        hold a collection stops every thread for tenths of a second, and would else come between the first requests.
+        Two passages are checked, which imports the rest.  Where something was imported, garbage is collected and what
+        is left frozen (`gc.freeze`): each full collection of all that model libraries hold would stop every thread,
+        the event loop's too, for tenths of a second.
         """
         with _LOADING:
             if self.guard in _LOADED:
                 return
+            modules = len(sys.modules)
             config = replace(self.guard.config, verifier=None)
             scorer = self.guard.scorer if "nli" in config.detectors else None
             Guard(config, encoder=self.guard._encoder, scorer=scorer).check(_CALM)
-            if not _COLLECTED.is_set():
+            if len(sys.modules) > modules:
                 gc.collect()
-                _COLLECTED.set()
+                gc.freeze()
             _LOADED.add(self.guard)
 
     def judged(self, documents: Sequence[D], question: str | None, form: Form[D]) -> Outcome[D]:

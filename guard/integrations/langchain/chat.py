@@ -20,7 +20,7 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel, LangSmithParams
 from langchain_core.language_models.chat_models import generate_from_stream
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ChatMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ChatMessage, ToolMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import Field
@@ -224,7 +224,7 @@ class _Request:
         for i, message in enumerate(messages):
             if isinstance(message, ToolMessage) and message.status != "error":
                 found += _retrieved(message, i)
-            elif isinstance(message, SystemMessage):
+            elif _role(message) == "system":
                 instructions.append(_text(message, i))
             elif (text := _text(message, i).strip()) and not _calls_tools(message):
                 said.append((_role(message), f"Tool: {text}" if isinstance(message, ToolMessage) else text))
