@@ -14,7 +14,7 @@ from detectors.blocks import BULLET, FENCE, FRONT_LINE, HEADING, ORDINAL, QUOTE,
 from .passages import Block, Line
 
 KEY = re.compile(r"([\w.-]+):(?:\s+(.*))?$")
-COMMENT = re.compile(r"(?:^|\s+)#.*$")
+COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
 TRUST_KEYS = ("date", "effective_date", "supersedes", "authority", "source", "title")
 
 
@@ -126,4 +126,4 @@ def _scalar(value: str) -> str:
     value = value.strip()
     if len(value) > 1 and value[0] in "\"'" and value[-1] == value[0]:
         return value[1:-1]
-    return COMMENT.sub("", value)
+    return COMMENT.sub("", value).rstrip()

@@ -128,14 +128,14 @@ def pieces(block: Block) -> Iterator[Block]:
 
 
 def _frame(block: Block) -> tuple[tuple[Line, ...], tuple[Line, ...], tuple[Line, ...]]:
-    """Return (head, body, tail): head and tail are what every piece of a table or of code needs."""
+    """Return (head, body, tail): head and tail are what every piece of a table or of code needs, if short."""
     lines = block.lines
-    if block.kind == "code":
+    if block.kind == "code" and len(lines[0][1]) <= PASSAGE_CHARS:
         fence = "".join(FENCE.findall(lines[0][1])[:1])
         end = len(lines) - (len(lines) > 1 and lines[-1][1].strip().startswith(fence))
         return lines[:1], lines[1:end], ((None, fence),)
     head = 0
-    if block.kind == "table" and len(lines[0][1]) <= PASSAGE_CHARS:
+    if block.kind == "table" and all(len(text) <= PASSAGE_CHARS for _, text in lines[:2]):
         head = 2 if len(lines) > 1 and TABLE_RULE.match(lines[1][1]) else 1
     return lines[:head], lines[head:], ()
 

@@ -15,6 +15,7 @@ from detectors.errors import InputError
 from .passages import line_numbers
 
 TEXT_KEYS = ("text", "content", "page_content", "body")
+MAX_NAME = 200  # characters: what is shown of the name of a field
 GAP = re.compile(r"[\s,:]*")
 SURROGATE = re.compile(r"\\u[dD][89abcdefABCDEF]")
 
@@ -85,7 +86,7 @@ def fields(value: Any) -> Iterator[str]:
     while todo:
         prefix, inner = todo.pop()
         if isinstance(inner, Mapping):
-            todo.extend((f"{prefix} {key}".strip(), each) for key, each in reversed(list(inner.items())))
+            todo.extend((f"{prefix} {key}".strip()[:MAX_NAME], each) for key, each in reversed(list(inner.items())))
         elif isinstance(inner, list):
             todo.extend((prefix, each) for each in reversed(inner))
         else:
