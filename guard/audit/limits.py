@@ -14,11 +14,17 @@ from types import FrameType
 from detectors.errors import InputError
 
 MAX_BYTES = 50_000_000  # of a file
-MAX_LINES = 2_000_000  # of a file of text, and blocks of any file
-MAX_PASSAGES = 500_000  # of a file
+MAX_LINES = 2_000_000  # of a file of text; tags of a page, fields of JSON
+MAX_PASSAGES = 500_000  # of a file; entries of JSON
 MAX_UNPACKED_BYTES = 500_000_000  # of all parts of a docx
 MAX_XML_BYTES = 50_000_000  # of those of them that are XML
 MAX_SECONDS = 600  # for one file
+
+
+def require(count: int, limit: int, what: str, name: str) -> None:
+    """Raise `InputError` where a file has more of something than is read."""
+    if count > limit:
+        raise InputError(f"{name}: more than {limit:,} {what}; split the file")
 
 
 class _Overdue(BaseException):

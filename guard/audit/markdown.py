@@ -11,11 +11,10 @@ from typing import Any, Literal
 
 from detectors.blocks import BULLET, FENCE, FRONT_LINE, HEADING, ORDINAL, QUOTE, SEPARATOR, UNDERLINE
 
-from .passages import Block, Line
+from .passages import TRUST_KEYS, Block, Line
 
 KEY = re.compile(r"([\w.-]+):(?:\s+(.*))?$")
 COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
-TRUST_KEYS = ("date", "effective_date", "supersedes", "authority", "source", "title")
 
 
 def blocks(lines: Iterable[Line]) -> Iterator[Block]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from detectors.evidence import Passage
 
 from . import markdown, office, rst, tables, webpage
 from .files import SUFFIXES, find_files, shown
-from .limits import MAX_BYTES, MAX_LINES, time_limit
+from .limits import MAX_BYTES, MAX_LINES, MAX_PASSAGES, require, time_limit
 from .passages import MAX_CHARS, PASSAGE_CHARS, Block, Document, cut, join
 from .records import TEXT_KEYS, Entry, fields, located, records
 from .suppressions import read as read_suppressions
@@ -83,8 +84,7 @@ def _read(path: Path, name: str) -> Document:
     if suffix == ".docx":
         return cut(*office.docx(path, name))
     text = decode(_bytes(path, name), name).replace("\r\n", "\n").replace("\r", "\n")
-    if text.count("\n") > MAX_LINES:
-        raise InputError(f"{name}: more than {MAX_LINES:,} lines; split the file")
+    require(text.count("\n"), MAX_LINES, "lines", name)
     if suffix in (".json", ".jsonl"):
         return _entries(located(text, name) if text.strip() else [], name)
     text, suppressions, warnings = read_suppressions(text, suffix, name)
@@ -106,6 +106,7 @@ def _too_large(name: str) -> InputError:
 
 def _text_blocks(text: str, suffix: str, name: str) -> tuple[Iterable[Block], str, Mapping[str, Any]]:
     if suffix in (".html", ".htm"):
+        require(text.count("<"), MAX_LINES, "tags", name)
         blocks, metadata = webpage.blocks(text)
         return blocks, name, metadata
     if suffix in (".csv", ".tsv"):
@@ -121,8 +122,12 @@ def _entries(entries: Sequence[Entry], name: str) -> Document:
     """One passage for each entry, or several where its text is longer than `MAX_CHARS`."""
     passages: list[Passage] = []
     lines: dict[str, tuple[int | None, ...]] = {}
+    n_lines = 0
     for line, entry in entries:
         text, metadata = _entry(entry)
+        n_lines += text.count("\n") + 1
+        require(n_lines, MAX_LINES, "lines and fields", name)
+        require(len(passages), MAX_PASSAGES, "passages", name)
         block = Block("prose", tuple((line, part) for part in text.split("\n")))
         groups = [[block]] if len(text) <= MAX_CHARS else _long(text, line, name)
         for group in groups if text.strip() else []:
@@ -135,7 +140,8 @@ def _entries(entries: Sequence[Entry], name: str) -> Document:
 def _entry(entry: Any) -> tuple[str, dict[str, Any]]:
     key = next((k for k in TEXT_KEYS if isinstance(entry, dict) and isinstance(entry.get(k), str)), None)
     if key is None:
-        return entry if isinstance(entry, str) else "\n".join(f"- {line}" for line in fields(entry)), {}
+        said = [entry] if isinstance(entry, str) else [f"- {line}" for line in islice(fields(entry), MAX_LINES + 1)]
+        return "\n".join(said), {}
     given = entry.get("metadata")
     own = {k: v for k, v in entry.items() if k not in (key, "metadata")}
     return entry[key], {**(given if isinstance(given, dict) else {}), **own}

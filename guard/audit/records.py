@@ -12,6 +12,7 @@ from typing import Any
 
 from detectors.errors import InputError
 
+from .limits import MAX_PASSAGES, require
 from .passages import line_numbers
 
 TEXT_KEYS = ("text", "content", "page_content", "body")
@@ -44,8 +45,10 @@ def located(text: str, name: str) -> list[Entry]:
             ) from error
         return [(n, _line(line, n, name)) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
     if isinstance(whole, dict) and isinstance(whole.get("passages"), list):
+        require(len(whole["passages"]), MAX_PASSAGES, "entries", name)
         return _with_lines(text, whole["passages"], _passages_start(text))
     if isinstance(whole, list):
+        require(len(whole), MAX_PASSAGES, "entries", name)
         return _with_lines(text, whole, text.index("["))
     return [(line_numbers(text, [len(text) - len(text.lstrip())])[0], whole)]
 

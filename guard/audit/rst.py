@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from .markdown import TRUST_KEYS, metadata_value
-from .passages import Line
+from .markdown import metadata_value
+from .passages import TRUST_KEYS, Line
 
 ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1+\s*$")
 SIMPLE_BORDER = re.compile(r"=+(?: +=+)+\s*$")

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from .markdown import TRUST_KEYS, metadata_value
-from .passages import Block, Line
+from .markdown import metadata_value
+from .passages import TRUST_KEYS, Block, Line
 from .tables import table_blocks
 from .tags import Tag, tags
 
