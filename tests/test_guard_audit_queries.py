@@ -189,7 +189,7 @@ def test_the_formats_hold_the_quotes_the_counts_and_what_contests_most():
     kinds = [json.loads(line)["kind"] for line in formats.as_jsonl(result).splitlines()]
     assert kinds == ["question"] * 3 + ["error", "summary"]
     page = formats.as_markdown(result)
-    for said in ("> The trial lasts <b>14</b> days", "2 contested", "answer given", "What contests most questions",
+    for said in ("> The trial lasts <b>14</b> days", "2 contested", "answers given", "What contests most questions",
                  "Not checked\\: 1\\: German", "line 4\\: not valid JSON"):  # fmt: skip
         assert said in page, said
 
@@ -215,7 +215,7 @@ def test_the_command_reports_and_its_exit_code_is_that_of_an_audit(cli, log):
     assert cli("audit", "--queries", log(calm)).code == 0
     ran = cli("audit", "--queries", log(SHAPES["Ragas"], calm))
     assert ran.code == 1 and ran.err == "" and "contested: How long is the trial?  (line 1)\n" in ran.out
-    assert ran.out.endswith("2 questions: 1 contested, 1 consistent\n") and "1 answer given: 1 as passage 1" in ran.out
+    assert ran.out.endswith("2 questions: 1 contested, 1 consistent\n") and "answers given: 1 as passage 1" in ran.out
     assert cli("audit", "--queries", "log.jsonl", "--exit-zero").code == 0
     low = {"query": QUESTION, "passages": [ONE, "The trial lasts 60 days."]}
     assert cli("audit", "--queries", log(low), "--fail-on", "error").code == 0

@@ -109,7 +109,7 @@ def _entry(line: bytes | Mapping[str, Any], where: str) -> Mapping[str, Any]:
         if len(line) > MAX_BYTES:
             raise InputError(f"longer than {MAX_BYTES // 1_000_000} MB")
         try:
-            entry = records.load(line.decode("utf-8-sig"), where)
+            entry = records.load(line.decode("utf-8-sig").strip(), where)
         except UnicodeDecodeError as error:
             raise InputError(f"not valid UTF-8 at byte {error.start}") from error
         except json.JSONDecodeError as error:

@@ -105,7 +105,7 @@ def taken(contest: Contest) -> str:
     """Return which side the logged answers take, where they take one."""
     paths = {"a": contest.finding.a.path, "b": contest.finding.b.path}
     said = [f"{n:,} as {printable(paths[side])}" for side, n in contest.sides.items()]
-    return f"{counted(sum(contest.sides.values()), 'answer')} given: {', '.join(said)}" if said else ""
+    return f"answers given: {', '.join(said)}" if said else ""
 
 
 def _parts(replay: Replay) -> Iterator[str]:
