@@ -5,6 +5,7 @@ Knows nothing about what the model is for.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,25 @@ def from_source(source: str, what: str, load: Callable[[str, bool], T]) -> T:
         raise
     except Exception as error:
         raise ModelError(f"cannot load the {what} {source!r} from the model hub ({_first_line(error)})") from error
+
+
+def content_hash(source: str) -> str | None:
+    """Return a hash of all files of a model; None where neither a directory nor the local cache of the hub has it."""
+    path = Path(source).expanduser()
+    if not path.is_dir():
+        import huggingface_hub
+
+        known = huggingface_hub.try_to_load_from_cache(source, "config.json") if not path.exists() else None
+        if not isinstance(known, str):
+            return None
+        path = Path(known).parent
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")):
+        name = file.relative_to(path)
+        if file.is_file() and not any(part.startswith(".") for part in name.parts):
+            with file.open("rb") as content:
+                digest.update(name.as_posix().encode() + hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()
 
 
 def require_device(device: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from .evidence import Passage, ScoredPair, Sentence, SentencePair, Span
-from .nli import CONTRADICTION, ENTAILMENT, NLIModel
+from .nli import CONTRADICTION, ENTAILMENT, Scorer
 from .protocols import Material
 from .words import content_words
 
@@ -30,7 +30,7 @@ def is_yes_no(question: str | None) -> bool:
     return bool(question and YES_NO.match(question) and not re.search(r"\bor\b", question))
 
 
-def stances(passages: Sequence[Passage], question: str, nli: NLIModel) -> list[tuple[float, float]]:
+def stances(passages: Sequence[Passage], question: str, nli: Scorer) -> list[tuple[float, float]]:
     """Return for each passage (probability of yes, probability of no)."""
     scores = nli.score([(p.text, question) for p in passages])
     return [(float(s[ENTAILMENT]), float(s[CONTRADICTION])) for s in scores]
@@ -55,7 +55,7 @@ class Stance:
             yield ScoredPair(SentencePair(one, two), score, ("stance",))
 
 
-def _clearest(passage: Passage, question: str, sentences: Sequence[Sentence], nli: NLIModel | None) -> Sentence:
+def _clearest(passage: Passage, question: str, sentences: Sequence[Sentence], nli: Scorer | None) -> Sentence:
     """Return the sentence that takes the clearest stance; the first without ``nli``."""
     own = [s for s in sentences if s.passage_id == passage.id and s.kind != "heading"]
     if not own:
