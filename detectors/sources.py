@@ -52,14 +52,10 @@ def from_source(source: str, what: str, load: Callable[[str, bool], T]) -> T:
 
 def content_hash(source: str) -> str | None:
     """Return a hash of all files of a model; None where neither a directory nor the local cache of the hub has it."""
-    path = Path(source).expanduser()
-    if not path.is_dir():
-        import huggingface_hub
-
-        known = huggingface_hub.try_to_load_from_cache(source, "config.json") if not path.exists() else None
-        if not isinstance(known, str):
-            return None
-        path = Path(known).parent
+    given = Path(source).expanduser()
+    path = given if given.is_dir() else _in_hub_cache(source)
+    if path is None:
+        return None
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")):
         name = file.relative_to(path)
@@ -67,6 +63,16 @@ def content_hash(source: str) -> str | None:
             with file.open("rb") as content:
                 digest.update(name.as_posix().encode() + hashlib.file_digest(content, "sha256").digest())
     return digest.hexdigest()
+
+
+def _in_hub_cache(name: str) -> Path | None:
+    import huggingface_hub
+
+    try:
+        known = huggingface_hub.try_to_load_from_cache(name, "config.json")
+    except ValueError:  # not a name that the hub could have
+        return None
+    return Path(known).parent if isinstance(known, str) else None
 
 
 def require_device(device: str) -> None:

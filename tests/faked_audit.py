@@ -54,8 +54,8 @@ def documents(folder, n, changed=()):
     for i in range(n):
         a, b = names[i // 3 % len(names)], names[(i * 7 + 1) // 3 % len(names)]
         days = 90 if i in changed else 10 + i % 3
-        text = f"# Terms\n\nThe {a} warranty lasts {days} days.\n\nThe {b} licence of the {a} unit costs {i % 5 + 2} euros.\n"
-        (folder / f"d{i:03}.md").write_text(text)
+        claims = f"The {a} warranty lasts {days} days.", f"The {b} licence of the {a} unit costs {i % 5 + 2} euros."
+        (folder / f"d{i:03}.md").write_text("\n\n".join(["# Terms", *claims]) + "\n")
 
 
 if __name__ == "__main__":

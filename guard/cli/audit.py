@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -154,7 +155,8 @@ def audit(
         max_pairs=max_pairs, deadline_s=left_s(), detectors=detectors, verifier=verifier,
     )  # fmt: skip
     if dry_run:
-        _say_plan(inputs, inputs.guard(**settings)[0])
+        with inputs.guard(**settings) as (guard, _):
+            _say_plan(inputs, guard)
         raise typer.Exit
     report = inputs.examined(known, **settings)
     with options.report_to(output) as stream:
@@ -189,8 +191,9 @@ class Inputs:
         stdin = {(stdin_filename or STDIN).as_posix()} if STDIN in paths else set[str]()
         return cls(documents, errors, {d.path for d in documents if Path(d.path).resolve() in changed} | stdin)
 
-    def guard(self, cache_folder: Path | None = None, **settings: Any) -> tuple[AuditGuard, Checker]:
-        """Return the guard for these documents, and the same behind the cache in the folder (None: the guard itself).
+    @contextmanager
+    def guard(self, cache_folder: Path | None = None, **settings: Any) -> Iterator[tuple[AuditGuard, Checker]]:
+        """Yield the guard for these documents, and the same behind the cache in the folder (None: the guard itself).
 
         The settings are those of `GuardConfig`.
         """
@@ -203,16 +206,16 @@ class Inputs:
 
         if cache_folder is None:
             guard = AuditGuard(config, n_passages, focus)
-            return guard, guard
-        cache = AuditCache(cache_folder, config, options.warn)
-        guard = AuditGuard(config, n_passages, focus, encoder=cache.encoder, scorer=cache.scorer)
-        return guard, cache.checker(guard, focus)
+            yield guard, guard
+            return
+        with closing(AuditCache(cache_folder, config, options.warn)) as cache:
+            guard = AuditGuard(config, n_passages, focus, encoder=cache.encoder, scorer=cache.scorer)
+            yield guard, cache.checker(guard, focus)
 
     def examined(self, known: Known, **settings: Any) -> Report:
         """Check the documents and return what there is to report; the settings are those of `guard`."""
-        guard, checker = self.guard(**settings)
-        notes = [CAUTIOUS.format(guard.threshold)] if guard.is_cautious else []
-        with options.progress_bar() as progress:
+        with self.guard(**settings) as (guard, checker), options.progress_bar() as progress:
+            notes = [CAUTIOUS.format(guard.threshold)] if guard.is_cautious else []
             return audited(checker, self.documents, self.errors, known, self.changed, progress, notes)
 
 
