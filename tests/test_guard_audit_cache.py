@@ -31,10 +31,10 @@ def model():
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch, model):
+def folder(cli, tmp_path, monkeypatch, model):
     """Documents in ./docs, the fakes in place of both models, and the cache where it is by default."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("PASSAGEGUARD_CACHE_DIR", raising=False)
+    monkeypatch.delenv("PASSAGEGUARD_CACHE_DIR")
     monkeypatch.setattr("guard.audit.cache.steady_model", lambda config: model)
     monkeypatch.setattr("guard.audit.engine.steady_model", lambda config: model)
     monkeypatch.setattr("detectors.encoder.load", lambda *_: Words())
