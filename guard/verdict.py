@@ -114,11 +114,11 @@ def _built(kind: Any, value: Any, where: str) -> Any:
     if get_origin(kind) is tuple:
         return tuple(_built(get_args(kind)[0], v, f"{where}[{i}]") for i, v in enumerate(value))
     if is_dataclass(kind):
-        hints = _hints(kind)
+        made: Any = kind
+        hints = _hints(made)
         missing = [name for name in hints if name not in value]
         if missing:
             raise InputError(f"{where}: {missing[0]!r} is missing")
-        made: Any = kind
         return made(**{name: _built(hint, value[name], f"{where}.{name}") for name, hint in hints.items()})
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         try:
