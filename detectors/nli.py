@@ -4,6 +4,10 @@ Any transformers sequence-classification model (a sentence-transformers CrossEnc
 name.  Columns are found by label name in the model's config.  Pairs are batched by length, cached by content
 and model revision, and windowed with overlap when they exceed the model's limit.  Knows nothing about
 passages, conflicts or policies.
+
+Arithmetic rounds differently in batches of different shapes, so a pair's score depends in its last digits (in bfloat16
+up to 0.03 in a logit) on what else is scored.  A ``steady`` model computes in batches whose shape depends on a pair's
+own length alone, filled up where pairs are missing: the same pair then has the same score, bit for bit.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +29,21 @@ from .sources import from_source, require_device
 BUNDLED = Path(__file__).parent / "models" / "nli"
 ENTAILMENT, NEUTRAL, CONTRADICTION = range(3)
 TOKENS_PER_BATCH = 4096
+STEADY_TOKENS = 512  # of a batch of fixed shape; larger ones are filled up more often than they save
+STEADY_STEP = 16  # lengths are rounded up to a multiple of this
 CACHE_PAIRS = 100_000
 
 Scores = npt.NDArray[np.float32]
 """(n_pairs, 3), rows sum to 1, columns entailment / neutral / contradiction."""
+
+
+class Scorer(Protocol):
+    """What the pipeline needs of an NLI model.  ``calls`` counts what was computed."""
+
+    revision: str
+    calls: int
+
+    def score(self, pairs: Sequence[tuple[str, str]], on_batch: Callable[[int], None] | None = None) -> Scores: ...
 
 
 def columns_of(id2label: dict[int, str]) -> tuple[int | None, int | None, int]:
@@ -62,8 +77,9 @@ def cpu_prefers_bfloat16() -> bool:
 class NLIModel:
     """A loaded cross-encoder.  Build it with `load`; ``score`` is the whole interface."""
 
-    def __init__(self, model: Any, tokenizer: Any, revision: str) -> None:
+    def __init__(self, model: Any, tokenizer: Any, revision: str, steady: bool = False) -> None:
         self.revision = revision
+        self.steady = steady
         self._model = model
         self._tokenizer = tokenizer
         self._columns = columns_of(model.config.id2label)
@@ -84,9 +100,9 @@ class NLIModel:
         return str(self._model.dtype).removeprefix("torch.")
 
     @classmethod
-    def like(cls, other: NLIModel) -> NLIModel:
-        """Return the same model with an empty cache."""
-        return cls(other._model, other._tokenizer, other.revision)
+    def like(cls, other: NLIModel, steady: bool = False) -> NLIModel:
+        """Return the same model with an empty cache; see the module for ``steady``."""
+        return cls(other._model, other._tokenizer, other.revision, steady)
 
     def score(self, pairs: Sequence[tuple[str, str]], on_batch: Callable[[int], None] | None = None) -> Scores:
         """Return an (n, 3) array for n pairs; see `Scores`.  ``on_batch(n)`` is called as pairs are done."""
@@ -112,8 +128,11 @@ class NLIModel:
         lengths = [len(ids) for ids in encoded["input_ids"]]
         order = sorted(range(len(jobs)), key=lengths.__getitem__)
         rows = np.zeros((len(jobs), 3), dtype=np.float32)
-        for batch in _batches(order, lengths):
-            rows[batch] = self._forward({k: [encoded[k][i] for i in batch] for k in encoded})
+        for batch in _steady_batches(order, lengths) if self.steady else _batches(order, lengths):
+            height, width = _steady_shape(lengths[batch[0]]) if self.steady else (len(batch), None)
+            filled = batch + batch[:1] * (height - len(batch))
+            scored = self._forward({k: [encoded[k][i] for i in filled] for k in encoded}, width)
+            rows[batch] = scored[: len(batch)]
             if on_batch:
                 on_batch(len(batch))
         self.calls += len(jobs)
@@ -143,10 +162,13 @@ class NLIModel:
     def _count(self, text: str) -> int:
         return len(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
-    def _forward(self, inputs: dict[str, list[list[int]]]) -> Scores:
+    def _forward(self, inputs: dict[str, list[list[int]]], width: int | None = None) -> Scores:
+        """Score encoded windows, padded to ``width`` tokens (None: to the longest)."""
         import torch
 
-        batch = self._tokenizer.pad(inputs, return_tensors="pt").to(self._model.device)
+        padding = True if width is None else "max_length"
+        batch = self._tokenizer.pad(inputs, padding=padding, max_length=width, return_tensors="pt")
+        batch = batch.to(self._model.device)
         with torch.inference_mode():
             probabilities = self._model(**batch).logits.float().softmax(-1).cpu().numpy()
         entail, _, contradiction = self._columns
@@ -162,6 +184,26 @@ def _batches(order: list[int], lengths: list[int]) -> list[list[int]]:
     batches: list[list[int]] = [[]]
     for i in order:
         if batches[-1] and (len(batches[-1]) + 1) * lengths[i] > TOKENS_PER_BATCH:
+            batches.append([])
+        batches[-1].append(i)
+    return batches
+
+
+def _steady_shape(length: int) -> tuple[int, int]:
+    """Return (rows, tokens) of the batch in which a window of that many tokens is computed.
+
+    >>> _steady_shape(37)
+    (10, 48)
+    """
+    width = -(-length // STEADY_STEP) * STEADY_STEP
+    return max(1, STEADY_TOKENS // width), width
+
+
+def _steady_batches(order: list[int], lengths: list[int]) -> list[list[int]]:
+    batches: list[list[int]] = [[]]
+    for i in order:
+        rows, width = _steady_shape(lengths[i])
+        if batches[-1] and (len(batches[-1]) == rows or _steady_shape(lengths[batches[-1][0]])[1] != width):
             batches.append([])
         batches[-1].append(i)
     return batches
@@ -184,6 +226,13 @@ def load(name: str | None = None, device: str | None = None) -> NLIModel:
         return NLIModel(model.to(chosen).eval(), tokenizer, _revision(source))
 
     return from_source(str(BUNDLED if name is None else name), "NLI model", open_model)
+
+
+def revision_of(name: str | None = None) -> str:
+    """Return the revision that `load` would give the model, without loading it."""
+    source = str(BUNDLED if name is None else name)
+    path = Path(source).expanduser()
+    return _revision(str(path) if path.exists() else source)
 
 
 def _revision(source: str) -> str:

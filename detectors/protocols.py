@@ -18,7 +18,7 @@ from typing import Protocol
 
 from .calibration import Calibration
 from .evidence import Passage, ScoredPair, Sentence, SentencePair, Unverified
-from .nli import NLIModel
+from .nli import Scorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Material:
     question: str | None
     sentences: Sequence[Sentence]
     pairs: Sequence[SentencePair]
-    nli: NLIModel | None
+    nli: Scorer | None
     calibration: Calibration
     score: Callable[[Sequence[SentencePair]], Iterable[ScoredPair | Unverified]]
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from .calibration import FEATURES, Calibration, features
 from .comparison import Comparison, readable
+from .errors import ModelError
 from .evidence import ScoredPair, SentencePair, Unverified, WhyNot
-from .nli import CONTRADICTION, NLIModel
+from .nli import CONTRADICTION, Scorer
 from .scope import shapes
 
 CHUNK = 512
@@ -29,7 +30,7 @@ Progress = Callable[[int, int], None]
 
 def score_pairs(
     pairs: Sequence[SentencePair],
-    nli: NLIModel | None,
+    nli: Scorer | None,
     use_values: bool,
     calibration: Calibration,
     expired: Callable[[], bool] = lambda: False,
@@ -38,7 +39,7 @@ def score_pairs(
     """Yield the pairs, scored in the given order until they are done or ``expired()``, and what was not checked.
 
     Without ``nli`` the score is the value detector's own strength.  A scorer that raises leaves its pairs to
-    the value detector and says so.
+    the value detector and says so.  Raises `ModelError` where it cannot be loaded.
     """
     for start in range(0, len(pairs), CHUNK):
         if expired():
@@ -48,6 +49,8 @@ def score_pairs(
         chunk = [Comparison(pair) for pair in pairs[start : start + CHUNK]]
         try:
             yield from _scored(chunk, nli, use_values, calibration)
+        except ModelError:
+            raise
         except Exception as error:  # a detector that fails must not look like "no conflict"
             yield Unverified("nli", f"failed on {len(chunk)} sentence pairs: {type(error).__name__}: {error}")
             yield from _scored(chunk, None, use_values, calibration)
@@ -56,7 +59,7 @@ def score_pairs(
 
 
 def _scored(
-    chunk: Sequence[Comparison], nli: NLIModel | None, use_values: bool, calibration: Calibration
+    chunk: Sequence[Comparison], nli: Scorer | None, use_values: bool, calibration: Calibration
 ) -> list[ScoredPair]:
     if nli is None:
         return [_by_value(c) if use_values else ScoredPair(c.pair, 0.0) for c in chunk]

@@ -5,6 +5,7 @@ Knows nothing about what the model is for.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,31 @@ def from_source(source: str, what: str, load: Callable[[str, bool], T]) -> T:
         raise
     except Exception as error:
         raise ModelError(f"cannot load the {what} {source!r} from the model hub ({_first_line(error)})") from error
+
+
+def content_hash(source: str) -> str | None:
+    """Return a hash of all files of a model; None where neither a directory nor the local cache of the hub has it."""
+    given = Path(source).expanduser()
+    path = given if given.is_dir() else _in_hub_cache(source)
+    if path is None:
+        return None
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")):
+        name = file.relative_to(path)
+        if file.is_file() and not any(part.startswith(".") for part in name.parts):
+            with file.open("rb") as content:
+                digest.update(name.as_posix().encode() + hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _in_hub_cache(name: str) -> Path | None:
+    import huggingface_hub
+
+    try:
+        known = huggingface_hub.try_to_load_from_cache(name, "config.json")
+    except ValueError:  # not a name that the hub could have
+        return None
+    return Path(known).parent if isinstance(known, str) else None
 
 
 def require_device(device: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from .evidence import Passage, ScoredPair, Sentence, SentencePair, Span
-from .nli import CONTRADICTION, ENTAILMENT, NLIModel
+from .nli import CONTRADICTION, ENTAILMENT, Scorer
 from .protocols import Material
 from .words import content_words
 
@@ -41,7 +41,7 @@ class Answer:
     sentences: Sequence[Sentence]
 
 
-def answers(passages: Sequence[Passage], question: str, sentences: Sequence[Sentence], nli: NLIModel) -> list[Answer]:
+def answers(passages: Sequence[Passage], question: str, sentences: Sequence[Sentence], nli: Scorer) -> list[Answer]:
     """Return the answer of each passage: the mean of what the whole says and what its clearest window says.
 
     ``sentences`` are those of all passages.  A long argument as a whole is often read as neutral.

@@ -54,7 +54,7 @@ class Guard:
         config: GuardConfig | None = None,
         *,
         encoder: Encoder | None = None,
-        scorer: nli.NLIModel | None = None,
+        scorer: nli.Scorer | None = None,
     ) -> None:
         if config is not None and not isinstance(config, GuardConfig):
             raise ConfigError(f"config must be a GuardConfig, not {type(config).__name__}")
@@ -121,8 +121,8 @@ class Guard:
         return self._given_encoder or encoder.load(self.config.encoder, self.config.device)
 
     @cached_property
-    def scorer(self) -> nli.NLIModel:
-        """The loaded NLI model."""
+    def scorer(self) -> nli.Scorer:
+        """What scores pairs: the loaded NLI model unless another was injected."""
         return self._given_scorer or nli.load(self.config.model, self.config.device)
 
     @cached_property
@@ -153,6 +153,10 @@ class Guard:
     def threshold(self) -> float:
         """The least calibrated score of a conflict whose type has no threshold of its own."""
         return self._recalibration.threshold
+
+    def _left_s(self) -> Callable[[], float]:
+        """Return what says how many seconds are left for the scores."""
+        return deadline(self.config.deadline_s)
 
     def _sentences(self, passages: Sequence[Passage]) -> tuple[list[Sentence], tuple[Unverified, ...]]:
         """Segment in order of id, so that the order of passages changes nothing."""
@@ -189,7 +193,7 @@ class Guard:
     ) -> tuple[list[ScoredPair], tuple[Unverified, ...]]:
         """Score the pairs, let the other detectors look, then the verifier; one that fails is named as unverified."""
         nli = self.scorer if "nli" in self.config.detectors else None
-        left_s = deadline(self.config.deadline_s)
+        left_s = self._left_s()
         settings = (nli, "values" in self.config.detectors, self._calibration, lambda: left_s() < 0)
 
         def score(more: Sequence[SentencePair]) -> Iterator[ScoredPair | Unverified]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -113,18 +114,25 @@ def _built(kind: Any, value: Any, where: str) -> Any:
     if get_origin(kind) is tuple:
         return tuple(_built(get_args(kind)[0], v, f"{where}[{i}]") for i, v in enumerate(value))
     if is_dataclass(kind):
-        hints = get_type_hints(kind)
-        missing = [f.name for f in fields(kind) if f.name not in value]
+        made: Any = kind
+        hints = _hints(made)
+        missing = [name for name in hints if name not in value]
         if missing:
             raise InputError(f"{where}: {missing[0]!r} is missing")
-        made: Any = kind
-        return made(**{f.name: _built(hints[f.name], value[f.name], f"{where}.{f.name}") for f in fields(kind)})
+        return made(**{name: _built(hint, value[name], f"{where}.{name}") for name, hint in hints.items()})
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         try:
             return kind(value)
         except ValueError as error:
             raise InputError(f"{where}: {value!r} is none of {', '.join(kind)}") from error
     return value
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    """Return the types of a dataclass's fields by name."""
+    hints = get_type_hints(kind)
+    return {f.name: hints[f.name] for f in fields(kind)}
 
 
 def _plain(value: Any) -> Any:

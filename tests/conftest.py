@@ -18,12 +18,15 @@ class Ran:
 
 
 @pytest.fixture
-def cli(monkeypatch):
+def cli(monkeypatch, tmp_path_factory):
     """Return a function that runs ``passageguard`` with arguments and stdin (text, bytes, or None: closed).
 
+    Audits of one test share a cache, which begins empty.
     ``stderr`` may be a stream of one's own, such as a terminal; then ``err`` stays empty.
     """
     from guard.cli import main
+
+    monkeypatch.setenv("PASSAGEGUARD_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
 
     def run(*args, stdin="", stderr=None):
         given = stdin.encode() if isinstance(stdin, str) else stdin

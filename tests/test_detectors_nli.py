@@ -112,6 +112,22 @@ def test_text_beyond_a_deberta_models_limit_is_windowed_to_its_end(deberta):
     assert np.abs(model.score([pair])[0] - rows[rows[:, nli.CONTRADICTION].argmax()]).max() < 0.02
 
 
+@pytest.mark.parametrize("bundled", [False, pytest.param(True, marks=pytest.mark.model)])
+def test_a_steady_model_gives_a_pair_the_same_bits_in_any_company(deberta, bundled):
+    loaded = nli.load() if bundled else nli.load(str(deberta))
+    long = " ".join(p.text for p in PASSAGES) * 2
+    pairs = [(p[: len(p) - cut], q) for p, q in [*PAIRS, (long, PASSAGES[0].text)] for cut in range(0, 16, 3)]
+    together = nli.NLIModel.like(loaded, steady=True).score(pairs)
+    assert np.abs(together - nli.NLIModel.like(loaded).score(pairs)).max() < 0.02
+    assert len(np.unique(together, axis=0)) > len(pairs) / 2, "scores tell the pairs apart"
+    for step in (1, 7, 20):
+        parts = nli.NLIModel.like(loaded, steady=True)
+        order = np.argsort([hash(pair) for pair in pairs])
+        for at in range(0, len(order), step):
+            some = order[at : at + step]
+            assert np.array_equal(parts.score([pairs[i] for i in some]), together[some])
+
+
 def test_a_cross_encoder_directory_scores_as_sentence_transformers_does(deberta, tmp_path):
     saved = CrossEncoder(str(deberta), device="cpu")
     saved.save_pretrained(str(tmp_path))

@@ -28,7 +28,7 @@ class DaysGuard:
 
     is_cautious = False
 
-    def __init__(self, config, n_passages, focus):
+    def __init__(self, config, n_passages, focus, **_):
         self.limit = config.max_pairs
 
     def check(self, passages, progress=None):

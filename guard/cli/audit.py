@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -18,7 +19,7 @@ from guard.audit import baseline, changes, declared, formats, reviews
 from guard.audit.findings import Severity
 from guard.audit.readers import SUFFIXES, Document, find_files, read
 from guard.audit.report import Report
-from guard.audit.run import Known, audited
+from guard.audit.run import Checker, Known, audited
 from guard.audit.wording import counted
 
 from . import options, queries, render
@@ -26,7 +27,10 @@ from . import options, queries, render
 if TYPE_CHECKING:
     from guard.audit.engine import AuditGuard, Plan
 
-EPILOG = "Exit codes: 0 clean, 1 findings or something that could not be read or checked, 2 error."
+EPILOG = (
+    "Exit codes: 0 clean, 1 findings or something that could not be read or checked (in --max-time, for one), 2 error."
+)
+CACHE = Path(".passageguard_cache")
 FAIL_ON = (*options.FAIL_ON, *Severity)
 STDIN = Path("-")
 CAUTIOUS = "a large collection: only what is fairly sure is reported; --min-score {:.2f} reports all that is suspected"
@@ -51,6 +55,14 @@ MaxPairs = Annotated[
         help="Most sentence pairs to score; the rest is reported as not checked.", rich_help_panel=options.DETECTION
     ),
 ]
+MaxTime = Annotated[
+    float | None,
+    typer.Option(
+        "--max-time", "--deadline", parser=options.seconds, metavar="TIME", show_default=False,
+        help="Stop scoring after so long (90, 15m, 1.5h), report the rest as not checked; the next run goes on there.",
+        rich_help_panel=options.DETECTION,
+    ),
+]  # fmt: skip
 ReviewFile = Annotated[
     Path | None, typer.Option("--reviews", help="File of passageguard review: what it dismisses stays quiet.")
 ]
@@ -87,7 +99,9 @@ def audit(
     model: options.Model = None,
     calibration: options.Calibration = None,
     max_pairs: MaxPairs = 200_000,
-    deadline: options.Deadline = None,
+    max_time: MaxTime = None,
+    cache_dir: options.CacheFolder = CACHE,
+    no_cache: options.NoCache = False,
     verify_url: options.VerifyUrl = None,
     verify_model: options.VerifyModel = None,
     verify_key_env: options.VerifyKeyEnv = None,
@@ -148,6 +162,7 @@ def audit(
        "unverified": [{"subject": "…", "reason": "…"}],
        "warnings": ["…"], "errors": ["…"]}
     """
+    left_s = options.time_left(max_time)
     form = format or (formats.by_ending(output) if output else formats.TEXT)
     options.require_output(form, output, formats.NAMES)
     may_fail = options.fails(fail_on, exit_zero, FAIL_ON)
@@ -155,19 +170,20 @@ def audit(
     known = Known(
         baseline.load(baseline_file) if baseline_file else None, reviews.load(reviews_file) if reviews_file else {}
     )
-    settings = dict(
+    settings: dict[str, Any] = dict(
         model=model, calibration=calibration, threshold=min_score, max_pairs=max_pairs, detectors=detectors,
         verifier=verifier,
     )  # fmt: skip
     if log is not None:
         queries.refuse(paths, since=since, stdin_filename=stdin_filename, dry_run=dry_run)
-        queries.replay(log, known, output, format, fail_on, may_fail, deadline, **settings)
+        queries.replay(log, known, output, format, fail_on, may_fail, left_s(), **settings)
     if not paths:
         raise ConfigError("nothing to audit; give files, folders or globs, or --queries and a log")
     inputs = Inputs.of(paths, exclude or (), stdin_filename, since)
-    settings["deadline_s"] = deadline
+    settings.update(cache_folder=None if no_cache else cache_dir, deadline_s=left_s())
     if dry_run:
-        _say_plan(inputs, inputs.guard(**settings))
+        with inputs.guard(**settings) as (guard, _):
+            _say_plan(inputs, guard)
         raise typer.Exit
     report = inputs.examined(known, **settings)
     with options.report_to(output) as stream:
@@ -202,22 +218,32 @@ class Inputs:
         stdin = {(stdin_filename or STDIN).as_posix()} if STDIN in paths else set[str]()
         return cls(documents, errors, {d.path for d in documents if Path(d.path).resolve() in changed} | stdin)
 
-    def guard(self, **settings: Any) -> AuditGuard:
-        """Return the guard for these documents; the settings are those of `GuardConfig`."""
+    @contextmanager
+    def guard(self, cache_folder: Path | None = None, **settings: Any) -> Iterator[tuple[AuditGuard, Checker]]:
+        """Yield the guard for these documents, and the same behind the cache in the folder (None: the guard itself).
+
+        The settings are those of `GuardConfig`.
+        """
         changed = self.changed
         focus = None if changed is None else {p.id for d in self.documents if d.path in changed for p in d.passages}
         n_passages = sum(len(d.passages) for d in self.documents)
         config = options.make_config("report", **settings)
+        from guard.audit.cache import AuditCache
         from guard.audit.engine import AuditGuard
 
-        return AuditGuard(config, n_passages, focus)
+        if cache_folder is None:
+            guard = AuditGuard(config, n_passages, focus)
+            yield guard, guard
+            return
+        with closing(AuditCache(cache_folder, config, options.warn)) as cache:
+            guard = AuditGuard(config, n_passages, focus, encoder=cache.encoder, scorer=cache.scorer)
+            yield guard, cache.checker(guard, focus)
 
     def examined(self, known: Known, **settings: Any) -> Report:
-        """Check the documents and return what there is to report."""
-        guard = self.guard(**settings)
-        notes = [CAUTIOUS.format(guard.threshold)] if guard.is_cautious else []
-        with options.progress_bar() as progress:
-            return audited(guard, self.documents, self.errors, known, self.changed, progress, notes)
+        """Check the documents and return what there is to report; the settings are those of `guard`."""
+        with self.guard(**settings) as (guard, checker), options.progress_bar() as progress:
+            notes = [CAUTIOUS.format(guard.threshold)] if guard.is_cautious else []
+            return audited(checker, self.documents, self.errors, known, self.changed, progress, notes)
 
 
 def fails(report: Report, fail_on: str | None) -> bool:
@@ -267,8 +293,10 @@ def _say_plan(inputs: Inputs, guard: Any) -> None:
     console = render.console_for(sys.stdout)
     parts = [(len(inputs.documents), "document"), (sum(len(d.passages) for d in inputs.documents), "passage")]
     parts += [(len(inputs.changed), "changed document")] if inputs.changed is not None else []
-    render.say(console, render.summary([*parts, (plan.sentences, "sentence"), (plan.pairs, "pair")]), "bold")
-    if plan.pairs:
+    known = f", {plan.pairs - plan.new_pairs:,} of them in the cache" if plan.new_pairs < plan.pairs else ""
+    counts = render.summary([*parts, (plan.sentences, "sentence"), (plan.pairs, "pair")])
+    render.say(console, counts + known, "bold")
+    if plan.new_pairs:
         rate = f"{plan.pairs_per_s:,.0f} pairs/s"
         render.say(console, f"about {counted(ceil(plan.seconds), 'second')} to score them at {rate}", "")
     render.problems(console, "not read", inputs.errors)

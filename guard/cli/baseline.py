@@ -16,7 +16,7 @@ from guard.audit.run import Known
 from guard.audit.wording import counted
 
 from . import options
-from .audit import Exclude, Inputs, MaxPairs, MinScore, Paths, ReviewFile
+from .audit import CACHE, Exclude, Inputs, MaxPairs, MinScore, Paths, ReviewFile
 
 EPILOG = "Exit codes: 0 written, 2 error."
 
@@ -32,6 +32,8 @@ def baseline(
     model: options.Model = None,
     calibration: options.Calibration = None,
     max_pairs: MaxPairs = 200_000,
+    cache_dir: options.CacheFolder = CACHE,
+    no_cache: options.NoCache = False,
 ) -> None:
     """Accept the findings of today: an audit with this baseline reports only new ones.
 
@@ -51,8 +53,9 @@ def baseline(
     known = Known(old, reviews.load(reviews_file) if reviews_file else {})
     inputs = Inputs.of(paths, exclude or ())
     report = inputs.examined(
-        known, model=model, calibration=calibration, threshold=min_score, max_pairs=max_pairs, detectors=detectors
-    )
+        known, cache_folder=None if no_cache else cache_dir, model=model, calibration=calibration,
+        threshold=min_score, max_pairs=max_pairs, detectors=detectors,
+    )  # fmt: skip
     found = [f for f in report.findings if f.state in (State.NEW, State.ACCEPTED)]
     if prune:
         _require_whole(inputs, report)

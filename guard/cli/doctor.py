@@ -137,12 +137,13 @@ def model_facts(guard: Guard) -> dict[str, str]:
     """Load the bundled models and say which they are, and how they run.  Raises `ModelError`."""
     from detectors import encoder, nli
 
+    model = nli.load(guard.config.model, guard.config.device)
     encoder.load()
     return {
         "path": str(nli.BUNDLED),
-        "revision": guard.scorer.revision,
-        "device": guard.scorer.device,
-        "precision": guard.scorer.precision,
+        "revision": model.revision,
+        "device": model.device,
+        "precision": model.precision,
         "encoder": f"{encoder.BUNDLED} (loaded)",
         "threshold": f"{guard.threshold:.2f}",
     }

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -30,6 +33,16 @@ Detectors = Annotated[
 Calibration = Annotated[
     str | None,
     typer.Option(help="File of passageguard calibrate. Default: the shipped one.", rich_help_panel=DETECTION),
+]
+CacheFolder = Annotated[
+    Path,
+    typer.Option(
+        "--cache-dir", envvar="PASSAGEGUARD_CACHE_DIR", rich_help_panel=DETECTION,
+        help="Where embeddings, scores and verdicts are kept for the next run.",
+    ),
+]  # fmt: skip
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Keep nothing, and use nothing kept.", rich_help_panel=DETECTION)
 ]
 Deadline = Annotated[
     float | None,
@@ -59,6 +72,25 @@ ShowBenign = Annotated[
     typer.Option("--benign", help="List what looks contradictory and is not, with the reason.", rich_help_panel=OUTPUT),
 ]
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="The same as --fail-on never.", rich_help_panel=OUTPUT)]
+
+
+def seconds(text: str | float) -> float:
+    """Return the seconds that a duration such as ``90``, ``90s``, ``15m`` or ``1.5h`` stands for."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", str(text))
+    if not match or not float(match[1]):
+        raise ConfigError(f"not a duration: {str(text)!r}; give seconds, or 15m, or 1.5h")
+    return float(match[1]) * {"m": 60, "h": 3600}.get(match[2], 1)
+
+
+def time_left(limit_s: float | None) -> Callable[[], float | None]:
+    """Return a function that says how many seconds are left from now, always more than 0; None is no limit."""
+    end = time.monotonic() + (limit_s or 0)
+    return lambda: None if limit_s is None else max(end - time.monotonic(), 1e-6)
+
+
+def warn(message: str) -> None:
+    """Say on stderr what went wrong and does not matter to the report."""
+    typer.echo(f"passageguard: warning: {message}", err=True)
 
 
 def make_guard(action: str = "annotate", **settings: Any) -> Guard:
@@ -154,7 +186,7 @@ def progress_bar(what: str = "comparing sentences") -> Iterator[Callable[[int, i
 
 
 def _quiet_libraries() -> None:
-    """Keep the libraries' own bars and notes off stderr."""
-    import transformers
-
-    transformers.utils.logging.set_verbosity_error()
+    """Keep the libraries' own bars and notes off stderr, without loading them."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    if "transformers" in sys.modules:
+        sys.modules["transformers"].utils.logging.set_verbosity_error()

@@ -20,10 +20,11 @@ from detectors.errors import ConfigError
 
 FILE = Path("pyproject.toml")
 COMMON = {
-    name: name.replace("-", "_") for name in ("exclude", "min-score", "detectors", "model", "calibration", "max-pairs")
+    name: name.replace("-", "_")
+    for name in ("exclude", "min-score", "detectors", "model", "calibration", "max-pairs", "cache-dir")
 }
 OPTIONS: dict[str, dict[str, str]] = {
-    "audit": {**COMMON, "baseline": "baseline_file", "reviews": "reviews_file", "deadline": "deadline",
+    "audit": {**COMMON, "baseline": "baseline_file", "reviews": "reviews_file", "max-time": "max_time",
               "format": "format", "fail-on": "fail_on"},
     "baseline": {**COMMON, "baseline": "output", "reviews": "reviews_file"},
     "review": {"reviews": "file"},
