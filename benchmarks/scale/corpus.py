@@ -13,7 +13,7 @@ contradicts by construction.  Knows nothing about detectors.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -28,7 +28,7 @@ from guard.evaluation.names import Names
 BLOCK = 100  # documents
 SENTENCES = 8
 CONTROLS = 9  # of each block; a third of them worded otherwise without an edit
-RESTATED = tuple(k for k in edits.CONTROLS if k not in (EditKind.CONTRACTION, EditKind.OMISSION))  # no fact allows these
+RESTATED = [k for k in edits.CONTROLS if k not in (EditKind.CONTRACTION, EditKind.OMISSION)]  # no fact allows these
 NAMED = 0.6  # share of sentences that name what they are about
 FIRST_WORDS = 2400  # of names of things
 WORDED_OTHERWISE = "reworded"
@@ -78,9 +78,9 @@ LISTS = {
         "science": "glacier/optics/soil/vaccine/polymer/sleep/tide/insect/genome/corrosion/dialect/plasma/migration",
         "standard": "Corvid 7/Lattice 12/Meridian 5/Pallas 9/Tern 4/Ibex 21/Quarry 8/Solent 16/Garnet 33/Umber 2",
         "stone": "granite/sandstone/slate/basalt/limestone/flint/tufa/marble/brick",
-        "subject": "botany/law/geology/medicine/music/chemistry/trade/forestry/philology/agriculture/navigation/health",
+        "subject": "botany/law/geology/medicine/music/chemistry/trade/forestry/philology/agriculture/navigation",
         "tree": "oak/beech/larch/spruce/ash/hornbeam/yew/alder/birch/lime/poplar/maple",
-        "vegetable": "leeks/barley/hops/potatoes/rapeseed/pumpkins/spelt/beans/asparagus/carrots/flax/lentils/sugar beet",
+        "vegetable": "leeks/barley/hops/potatoes/rapeseed/pumpkins/spelt/beans/asparagus/carrots/flax/lentils",
         "view": "staircase/courtyard/harbour/garden/cellar/lake/car park/attic/castle/river",
         "ward": "maternity/cardiology/stroke/paediatric/burns/dialysis/eye/orthopaedic/dental/trauma/oncology/skin",
         "weekday": "Monday/Tuesday/Wednesday/Thursday/Friday/Saturday/Sunday",
@@ -92,7 +92,7 @@ Kor Lam Lor Lun Mal Mar Mer Mor Nar Nor Ol Or Os Pel Per Pol Quen Ral Ros Ruth S
 Vel Wen Wil Yar Zel""".split()
 MIDDLES = "a e i o an en in on ar er ir or".split()
 ENDINGS = {
-    "thing": "beck bury combe croft den ditch fell gate ham hurst keld ley mere moss ness rick shaw thorpe wick worth".split(),
+    "thing": "beck bury combe croft den ditch fell gate ham hurst keld ley mere moss ness rick shaw thorpe wick".split(),
     "place": "ston ford by minster borough haven".split(),
     "company": "tex co dyne mont via plex".split(),
     "family": "berg dahl ski sen ova mann eau ides".split(),
@@ -100,9 +100,11 @@ ENDINGS = {
 COMPANY_KINDS = ("Group", "Industries", "Systems", "Company")
 PERIODS = {
     "organisation": ((1950, 2019), (1990, 2024)), "product": ((2010, 2019), (2010, 2024)),
-    "offer": ((2010, 2019), (2010, 2024)), "place": ((1950, 2019), (1950, 2024)), "person": ((1905, 1945), (1905, 1945)),
+    "offer": ((2010, 2019), (2010, 2024)), "place": ((1950, 2019), (1950, 2024)),
+    "person": ((1905, 1945), (1905, 1945)),
 }  # fmt: skip
 VALUE, EITHER = re.compile(r"\{([^}]+)\}"), re.compile(r"\(([^()]*\|[^()]*)\)")
+ABBREVIATED = re.compile(r"\b(?:m|[kcm]m|m?g|kg|ft|oz|min|[KMG]B|[ap]\.m|km/h)\.$")  # may be read as no end of sentence
 RANGE = re.compile(r"(,?)(\d+)(\.\d+)?-(\d+)(\.\d+)?")
 
 
@@ -151,6 +153,11 @@ class Plant:
     a: Statement
     b: Statement
     before: str
+
+    @property
+    def is_named(self) -> bool:
+        """Whether both sentences name the thing; else the first leaves that to the heading."""
+        return self.a.thing in self.a.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +253,9 @@ class _Thing:
         """Put values and the name into a wording."""
         text = EITHER.sub(lambda m: self.rng.choice(m[1].split("|")), template)
         text = VALUE.sub(lambda m: values[m[1]], text)
-        text = text.replace("@", self.name if named else f"the {self.topic.noun}")
-        return text[0].upper() + text[1:]
+        text = text.replace("@", self.name)
+        text = text[0].upper() + text[1:]
+        return text if named else _unnamed(text, self)
 
     def _value(self, slot: str) -> str:
         choices = [self._once(slot) for _ in range(40)]
@@ -312,7 +320,8 @@ class _Writer:
                 continue
             self.things += 1
             rest = [other for other in facts if other is not fact]
-            one = [(fact.id, said), *(self._stated(thing, f) for f in rest[: SENTENCES - 1])]
+            shown = said if self.rng.random() < NAMED else _unnamed(said, thing)
+            one = [(fact.id, shown), *(self._stated(thing, f) for f in rest[: SENTENCES - 1])]
             two = [(fact.id, after), *(self._stated(thing, f) for f in rest[SENTENCES - 1 : 2 * SENTENCES - 2])]
             a, b = self._document(thing, one), self._document(thing, two, self.rng.choice(TITLES))
             contradicts = kind in edits.CONTRADICTING
@@ -348,12 +357,18 @@ class _Writer:
         return statements[0]
 
 
+def _unnamed(sentence: str, thing: _Thing) -> str:
+    text = sentence.replace(thing.name, f"the {thing.topic.noun}")
+    return text[0].upper() + text[1:]
+
+
 def _after(before: str, kind: EditKind | None, name: str, rng: Random) -> str:
     """Return the sentence edited, still about the thing; empty where no rule is sure."""
     if kind is None:
         return before
-    edit = edits.contradict(before, rng, kind, _names()) if kind in edits.CONTRADICTING else edits.restate(before, rng, kind)
-    return edit.after if edit and name in edit.after else ""
+    contradicts = kind in edits.CONTRADICTING
+    edit = edits.contradict(before, rng, kind, _names()) if contradicts else edits.restate(before, rng, kind)
+    return edit.after if edit and name in edit.after and not ABBREVIATED.search(edit.after) else ""
 
 
 def _name(number: int, topic: Topic) -> str:
