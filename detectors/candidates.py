@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -133,9 +134,10 @@ def _fewer(k: int, n: int) -> int:
 def _of_one_subject(
     sentences: Sequence[Sentence], words: Sequence[frozenset[str]], vectors: Vectors, k: int, min_similarity: float
 ) -> set[tuple[int, int]]:
-    """Return for each sentence its k nearest of the same passage, or of one that shares a word with it which few have.
+    """Return for each sentence its k nearest of the same passage, and of those that share a word which few have.
 
     The words of headings count, so that "The clinic has 20 beds." under a name meets a sentence that says the name.
+    Where that word speaks for one subject, a similarity below the least is made up for by more words in common.
     """
     said = [w | s.headings for s, w in zip(sentences, words, strict=True)]
     passages: dict[str, set[str]] = defaultdict(set)
@@ -148,19 +150,19 @@ def _of_one_subject(
             holders[word].append(row)
     found: set[tuple[int, int]] = set()
     for row, sentence in enumerate(sentences):
-        near = set(inside[sentence.passage_id])
-        near.update(*(holders[word] for word in said[row] if len(passages[word]) <= FEW_PASSAGES))
-        mates = np.array(sorted(near - {row}), dtype=np.int64)
-        similarities = vectors[mates] @ vectors[row]
-        kept = 0
-        for at in np.argsort(-similarities, kind="stable"):
-            if kept == k or similarities[at] < min_similarity:
-                break
-            mate = int(mates[at])
-            within = sentences[mate].passage_id == sentence.passage_id
-            if share_a_subject(words[row], words[mate], MIN_SHARED_WITHIN if within else MIN_SHARED_SHARE):
-                found.add((min(row, mate), max(row, mate)))
-                kept += 1
+        own = inside[sentence.passage_id]
+        rare = (holders[word] for word in said[row] if len(passages[word]) <= FEW_PASSAGES)
+        others = set().union(*rare).difference(own)
+        for mates, near, far in ((own, MIN_SHARED_WITHIN, 2.0), (sorted(others), MIN_SHARED_SHARE, MIN_RARE_SHARE)):
+            similarities = vectors[mates] @ vectors[row]
+            nearest = (mates[at] for at in np.argsort(-similarities, kind="stable") if mates[at] != row)
+            related = (
+                mate for mate in nearest
+                if share_a_subject(
+                    words[row], words[mate], near if vectors[mate] @ vectors[row] >= min_similarity else far
+                )
+            )  # fmt: skip
+            found.update((min(row, mate), max(row, mate)) for mate in islice(related, k))
     return found
 
 

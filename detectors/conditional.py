@@ -72,12 +72,12 @@ def _across(
     bridge: Sentence, member: str, kind: str, holders: Mapping[str, Sequence[Sentence]]
 ) -> Iterator[BridgedPair]:
     of_kind = re.compile(QUANTIFIER + r"\b" + re.escape(kind) + r"(?:e?s)?\b", re.IGNORECASE)
-    facts = [s for s in _holding(_tokens(member), holders) if member in s.text and not of_kind.search(s.text)]
-    facts = [s for s in facts if s is not bridge]
+    named = re.compile(rf"(?<!\w){re.escape(member)}(?!\w)")
+    facts = [s for s in _holding(_tokens(member), holders) if named.search(s.text) and not of_kind.search(s.text)]
     if not facts:
         return
     *exact, _ = _tokens(kind)  # the last may stand in the plural
-    rules = [s for s in _holding(exact, holders) if s is not bridge and member not in s.text and of_kind.search(s.text)]
+    rules = [s for s in _holding(exact, holders) if of_kind.search(s.text) and not named.search(s.text)]
     if len(rules) > MAX_RULES:
         return
     for rule in rules:

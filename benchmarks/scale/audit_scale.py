@@ -276,7 +276,7 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=10, help="audits of the smallest size")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--detectors", default=ALL)
-    parser.add_argument("--json", type=Path, help="where the figures are written")
+    parser.add_argument("--json", type=Path, help="where the figures are written; sizes in it are not measured again")
     parser.add_argument("--only", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     sizes = sorted(int(n) for n in options.documents.split(","))
@@ -285,12 +285,13 @@ def main() -> None:
         measure = smallest if options.only == sizes[0] else lambda n, seed, _, found: audit(n, seed, 0, found)
         print(json.dumps(measure(options.only, options.seed, options.blocks, options.detectors)))
         return
-    rows = []
-    for n in sizes:
+    known = json.loads(options.json.read_text())["rows"] if options.json and options.json.exists() else []
+    rows = [row for row in known if row["documents"] in sizes]
+    for n in (size for size in sizes if all(row["documents"] != size for row in known)):
         print(f"{n} documents …", file=sys.stderr, flush=True)
         again = [sys.executable, __file__, *sys.argv[1:], "--only", str(n)]
         ran = subprocess.run(again, stdout=subprocess.PIPE, text=True, check=True)
-        rows.append(json.loads(ran.stdout.splitlines()[-1]))
+        rows = sorted([*rows, json.loads(ran.stdout.splitlines()[-1])], key=lambda row: row["documents"])
         if options.json:
             options.json.write_text(json.dumps({"hardware": hardware(), "seed": options.seed, "rows": rows}))
     print(rendered(rows))

@@ -92,7 +92,7 @@ Kor Lam Lor Lun Mal Mar Mer Mor Nar Nor Ol Or Os Pel Per Pol Quen Ral Ros Ruth S
 Vel Wen Wil Yar Zel""".split()
 MIDDLES = "a e i o an en in on ar er ir or".split()
 ENDINGS = {
-    "thing": "beck bury combe croft den ditch fell gate ham hurst keld ley mere moss ness rick shaw thorpe wick".split(),
+    "thing": "beck bury combe croft den ditch fell gate ham hurst keld ley mere moss ness shaw thorpe wick".split(),
     "place": "ston ford by minster borough haven".split(),
     "company": "tex co dyne mont via plex".split(),
     "family": "berg dahl ski sen ova mann eau ides".split(),
