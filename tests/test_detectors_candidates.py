@@ -62,7 +62,7 @@ def test_the_index_of_any_size_finds_what_brute_force_finds(monkeypatch, hnsw_fr
 
 
 def crowd(n):
-    """Return n passages on as many things in one form of sentence, two of them on the first thing, and their vectors."""
+    """Return n passages in one form of sentence, each on a thing of its own but for the last, and their vectors."""
     names = ["alpha", *(f"name{i}" for i in range(n - 2)), "alpha"]
     texts = [f"The depot {name} opens at {i % 12 + 1} on weekdays." for i, name in enumerate(names)]
     sentences = [

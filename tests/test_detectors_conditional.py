@@ -31,9 +31,9 @@ def brute_force(found):
         member = re.compile(rf"(?<!\w){re.escape(match['member'])}(?!\w)")
         kind = re.compile(QUANTIFIER + rf"\b{re.escape(match['kind'])}(?:e?s)?\b", re.I)
         says = kind.search(rule.text) and not member.search(rule.text)
-        if says and member.search(fact.text) and not kind.search(fact.text):
-            if len({bridge.passage_id, rule.passage_id, fact.passage_id}) == 3:
-                yield bridge.text, rule.text, fact.text
+        apart = len({bridge.passage_id, rule.passage_id, fact.passage_id}) == 3
+        if says and member.search(fact.text) and not kind.search(fact.text) and apart:
+            yield bridge.text, rule.text, fact.text
 
 
 def test_pairs_are_those_of_all_threes():

@@ -11,7 +11,7 @@ from detectors.evidence import Conflict, ConflictType, Passage, Span
 
 
 def brute_force(passages):
-    """Return the clusters by comparing every pair; runs of words in more than COMMON passages do not count as shared."""
+    """Return the clusters by comparing every pair; what more than COMMON passages hold does not count as shared."""
     sets = {p.id: shingles(p.text) for p in passages}
     common = {s for s in frozenset().union(*sets.values()) if sum(s in own for own in sets.values()) > COMMON}
     cluster = {i: {i} for i in sets}

@@ -53,7 +53,7 @@ LISTS = {
         "colour": "crimson/turquoise/amber/violet/ivory/scarlet/emerald/indigo/copper/lilac/ochre/silver/maroon/teal",
         "country": "Norway/Portugal/Chile/Kenya/Vietnam/Iceland/Peru/Morocco/Finland/Austria/Ghana/Nepal/Uruguay/"
         "Estonia/Jordan/Croatia/Mexico/Thailand/Zambia/Denmark",
-        "day": "3 January/12 February/20 March/7 April/25 May/9 June/14 July/2 August/30 September/17 October/"
+        "day": "3 January/12 February/20 March/7 April/25 August/9 June/14 July/2 August/30 September/17 October/"
         "6 November/11 December/28 January/15 April/22 June/4 October",
         "delivery": "email/courier/registered post/bank message/text message/ordinary post",
         "device": "spectrometer/telescope/centrifuge/seismograph/microscope/cyclotron/barometer/interferometer/"
@@ -68,7 +68,7 @@ LISTS = {
         "machine": "tractor/excavator/baler/harvester/snowplough/forklift/crane/tram/steamroller/moped/dredger/seeder",
         "metal": "brass/steel/zinc/aluminium/bronze/copper/titanium/cast iron/pewter/nickel",
         "mineral": "feldspar/zeolite/gypsum/fluorite/magnesite/talc/barite/dolomite/kaolin/olivine/quartz/graphite",
-        "month": "January/February/March/April/May/June/July/August/September/October/November/December",
+        "month": "January/February/March/April/June/July/August/September/October/November/December",
         "paper": "passport/voucher/form/certificate/letter/badge/receipt/permit/contract/brochure/diary/folder",
         "part": "hinge/pump/valve/gasket/bearing/sensor/spindle/clutch/nozzle/relay/fuse/gearbox/belt/thermostat/seal",
         "peril": "flood/hail/earthquake/war/frost/vermin/landslide/volcano/lightning/mould/riot",
@@ -104,7 +104,7 @@ PERIODS = {
     "person": ((1905, 1945), (1905, 1945)),
 }  # fmt: skip
 VALUE, EITHER = re.compile(r"\{([^}]+)\}"), re.compile(r"\(([^()]*\|[^()]*)\)")
-ABBREVIATED = re.compile(r"\b(?:m|[kcm]m|m?g|kg|ft|oz|min|[KMG]B|[ap]\.m|km/h)\.$")  # may be read as no end of sentence
+ABBREVIATED = re.compile(r"\b(?:m|[kcm]m|m?g|kg|ft|oz|min|[KMG]B|[ap]\.m|km/h|May)\.$")  # may end no sentence
 RANGE = re.compile(r"(,?)(\d+)(\.\d+)?-(\d+)(\.\d+)?")
 
 
