@@ -7,6 +7,7 @@ pairs grows with the number of sentences, not with its square.  Knows nothing ab
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -128,7 +129,7 @@ def _fewer(k: int, n: int) -> int:
     >>> [_fewer(8, n) for n in (100, 4_000, 100_000)]
     [8, 3, 1]
     """
-    return max(1, round(k * min(1.0, (MANY / n) ** 0.6)))
+    return max(1, round(k * min(1.0, math.pow(MANY / n, 0.6))))
 
 
 def _of_one_subject(
