@@ -7,9 +7,11 @@ pairs grows with the number of sentences, not with its square.  Knows nothing ab
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -31,7 +33,10 @@ RARE = 12  # a word in more sentences than this does not point at a subject
 NO_STATEMENT = re.compile(
     r".*:\W*|\W*(?:See|Refer to|Read more|Click)\b.*|\W*(?:\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])|<?https?://\S+)\W*", re.S
 )
-HNSW_FROM = 50_000  # below this an exact search is faster than building a graph
+MANY = 1_000  # sentences from which look-alikes about other subjects crowd out those about the same one
+FEW_PASSAGES = 12  # a word in more passages than this does not say what a passage is about
+HNSW_FROM = 50_000  # below this an exact search takes as long as building a graph
+HNSW_SEARCH = 64  # entries looked at for a sentence; with the default, 16, 96% of the nearest eight were found
 
 
 def neighbours(vectors: Vectors, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -43,6 +48,7 @@ def neighbours(vectors: Vectors, k: int) -> tuple[np.ndarray, np.ndarray]:
     index: Any
     if n >= HNSW_FROM:
         index = faiss.IndexHNSWFlat(dimension, 32, faiss.METRIC_INNER_PRODUCT)
+        index.hnsw.efSearch = max(HNSW_SEARCH, k)
     else:
         index = faiss.IndexFlatIP(dimension)
     index.add(np.ascontiguousarray(vectors))
@@ -68,6 +74,9 @@ def candidate_pairs(
         return []
     chosen = vectors[usable]
     found: set[tuple[int, int]] = set()
+    if len(usable) > MANY:
+        found |= _of_one_subject([sentences[i] for i in usable], [words[i] for i in usable], chosen, k, min_similarity)
+        k = _fewer(k, len(usable))
     # Copies crowd out other neighbours, so look further than k and stop after k different texts.
     similarities, indices = neighbours(chosen, 3 * k)
     for row in range(len(usable)):
@@ -112,6 +121,53 @@ def share_a_subject(a: frozenset[str], b: frozenset[str], least: float = MIN_SHA
     """Whether two sets of content words have enough in common, ``least`` of the shorter, to be about one thing."""
     shared, shorter = len(a & b), max(1, min(len(a), len(b)))
     return (shared >= MIN_SHARED_WORDS or 2 * shared >= shorter) and shared / shorter >= least
+
+
+def _fewer(k: int, n: int) -> int:
+    """Return how many neighbours by embedding to look at among ``n`` sentences: k up to `MANY`, then fewer.
+
+    The larger a collection, the more of a sentence's nearest speak of something else in the same form, so that pairs
+    would grow faster than sentences.
+
+    >>> [_fewer(8, n) for n in (100, 4_000, 100_000)]
+    [8, 3, 1]
+    """
+    return max(1, round(k * min(1.0, math.pow(MANY / n, 0.6))))
+
+
+def _of_one_subject(
+    sentences: Sequence[Sentence], words: Sequence[frozenset[str]], vectors: Vectors, k: int, min_similarity: float
+) -> set[tuple[int, int]]:
+    """Return for each sentence its k nearest of the same passage, and of those that share a word which few have.
+
+    The words of headings count, so that "The clinic has 20 beds." under a name meets a sentence that says the name.
+    Where that word speaks for one subject, a similarity below the least is made up for by more words in common.
+    """
+    said = [w | s.headings for s, w in zip(sentences, words, strict=True)]
+    passages: dict[str, set[str]] = defaultdict(set)
+    holders: dict[str, list[int]] = defaultdict(list)
+    inside: dict[str, list[int]] = defaultdict(list)
+    for row, sentence in enumerate(sentences):
+        inside[sentence.passage_id].append(row)
+        for word in said[row]:
+            passages[word].add(sentence.passage_id)
+            holders[word].append(row)
+    found: set[tuple[int, int]] = set()
+    for row, sentence in enumerate(sentences):
+        own = inside[sentence.passage_id]
+        rare = (holders[word] for word in said[row] if len(passages[word]) <= FEW_PASSAGES)
+        others = set().union(*rare).difference(own)
+        for mates, near, far in ((own, MIN_SHARED_WITHIN, 2.0), (sorted(others), MIN_SHARED_SHARE, MIN_RARE_SHARE)):
+            similarities = vectors[mates] @ vectors[row]
+            nearest = (mates[at] for at in np.argsort(-similarities, kind="stable") if mates[at] != row)
+            related = (
+                mate for mate in nearest
+                if share_a_subject(
+                    words[row], words[mate], near if vectors[mate] @ vectors[row] >= min_similarity else far
+                )
+            )  # fmt: skip
+            found.update((min(row, mate), max(row, mate)) for mate in islice(related, k))
+    return found
 
 
 def _sharing_rare_words(words: Sequence[frozenset[str]], k: int) -> set[tuple[int, int]]:

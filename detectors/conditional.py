@@ -8,7 +8,8 @@ of *Contradiction Detection in RAG Systems*, arXiv 2504.00180, names the kind; t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -22,6 +23,9 @@ BRIDGE = re.compile(
 )
 QUANTIFIER = r"(?:\b(?:all|every|each|any|an?|the)\s+)?"
 MAX_PAIRS = 200
+SENTENCES_PER_PAIR = 20  # in a large collection, one pair for so many sentences may be scored
+MAX_RULES = 50  # a class of which more sentences speak bridges everything, as one common noun does
+TOKEN = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +41,10 @@ class Conditional:
     """The detector; see the module."""
 
     def find(self, material: Material) -> Iterator[ScoredPair | Unverified]:
-        bridged = list(islice(bridged_pairs(material.sentences), MAX_PAIRS + 1))
-        if len(bridged) > MAX_PAIRS:
-            yield Unverified("conditional", f"only {MAX_PAIRS} pairs that depend on a third passage scored")
+        most = max(MAX_PAIRS, len(material.sentences) // SENTENCES_PER_PAIR)
+        bridged = list(islice(bridged_pairs(material.sentences), most + 1))
+        if len(bridged) > most:
+            yield Unverified("conditional", f"only {most} pairs that depend on a third passage scored")
             bridged.pop()
         read = {rewritten(b): b for b in bridged}
         for found in material.score(list(read)):
@@ -53,20 +58,41 @@ class Conditional:
 def bridged_pairs(sentences: Sequence[Sentence]) -> Iterator[BridgedPair]:
     """Yield the pairs that a third sentence of another passage makes comparable."""
     stated = [s for s in sentences if s.kind in ("prose", "item")]
+    holders: dict[str, list[Sentence]] = defaultdict(list)
+    for sentence in stated:
+        for token in set(_tokens(sentence.text)):
+            holders[token].append(sentence)
     for bridge in stated:
         match = BRIDGE.match(bridge.text)
-        if match and len(match["kind"].split()) > 1:  # one common noun bridges everything
-            yield from _across(bridge, match["member"], match["kind"], stated)
+        if match and min(len(match["kind"].split()), len(_tokens(match["kind"]))) > 1:  # one noun bridges everything
+            yield from _across(bridge, match["member"], match["kind"], holders)
 
 
-def _across(bridge: Sentence, member: str, kind: str, stated: Sequence[Sentence]) -> Iterator[BridgedPair]:
+def _across(
+    bridge: Sentence, member: str, kind: str, holders: Mapping[str, Sequence[Sentence]]
+) -> Iterator[BridgedPair]:
     of_kind = re.compile(QUANTIFIER + r"\b" + re.escape(kind) + r"(?:e?s)?\b", re.IGNORECASE)
-    rules = [s for s in stated if s is not bridge and of_kind.search(s.text) and member not in s.text]
-    facts = [s for s in stated if s is not bridge and member in s.text and not of_kind.search(s.text)]
+    named = re.compile(rf"(?<!\w){re.escape(member)}(?!\w)")
+    facts = [s for s in _holding(_tokens(member), holders) if named.search(s.text) and not of_kind.search(s.text)]
+    if not facts:
+        return
+    *exact, _ = _tokens(kind)  # the last may stand in the plural
+    rules = [s for s in _holding(exact, holders) if of_kind.search(s.text) and not named.search(s.text)]
+    if len(rules) > MAX_RULES:
+        return
     for rule in rules:
         for fact in facts:
             if len({rule.passage_id, fact.passage_id, bridge.passage_id}) == 3:
                 yield BridgedPair(SentencePair(rule, fact, 0.0), of_kind.sub(member, rule.text, count=1), bridge.span)
+
+
+def _tokens(text: str) -> list[str]:
+    return TOKEN.findall(text.lower())
+
+
+def _holding(tokens: Sequence[str], holders: Mapping[str, Sequence[Sentence]]) -> Sequence[Sentence]:
+    """Return the sentences that hold the rarest of the tokens."""
+    return min((holders.get(token, ()) for token in tokens), key=len)
 
 
 def rewritten(bridged: BridgedPair) -> SentencePair:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from detectors import candidates
 from detectors.candidates import NO_STATEMENT, candidate_pairs
 from detectors.evidence import Sentence, Span
 
@@ -56,3 +57,57 @@ def test_a_sentence_meets_two_of_its_own_passage():
     pairs = candidate_pairs(sentences, np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32))
     by_hand = {(0, 1), (0, 2), (1, 2), (2, 3), (2, 4), (3, 4)}  # only 0 and 4 have their second two steps away
     assert {(p.a.span.start, p.b.span.start) for p in pairs} == by_hand
+
+
+def clustered(n, seed):
+    """Return unit vectors in clusters, as sentences of one form lie."""
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(size=(n // 20, 64))[rng.integers(n // 20, size=n)] + 0.6 * rng.normal(size=(n, 64))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("hnsw_from", "least"), [(10_000, 1.0), (0, 0.97)])
+def test_the_index_of_any_size_finds_what_brute_force_finds(monkeypatch, hnsw_from, least):
+    monkeypatch.setattr(candidates, "HNSW_FROM", hnsw_from)
+    vectors = clustered(3_000, seed=1)
+    similarities, indices = candidates.neighbours(vectors, 9)
+    expected = np.sort(vectors @ vectors.T, axis=1)[:, ::-1][:, :9]
+    found = [set(row) for row in indices.tolist()]
+    brute = [set(row) for row in np.argsort(-(vectors @ vectors.T), axis=1)[:, :9].tolist()]
+    assert sum(len(a & b) for a, b in zip(found, brute, strict=True)) / (9 * len(vectors)) >= least
+    assert np.all(np.diff(similarities, axis=1) <= 1e-6)
+    assert np.abs(similarities - expected).mean() < 0.01
+
+
+def crowd(n):
+    """Return n passages in one form of sentence, each on a thing of its own but for the last, and their vectors."""
+    names = ["alpha", *(f"name{i}" for i in range(n - 2)), "alpha"]
+    texts = [f"The depot {name} opens at {i % 12 + 1} on weekdays." for i, name in enumerate(names)]
+    sentences = [
+        Sentence(Span(f"p{i:04}", 0, len(text), text), headings=frozenset({names[i]})) for i, text in enumerate(texts)
+    ]
+    angles = np.linspace(0, 0.8, n)  # the two on the first thing are the farthest apart
+    return sentences, np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
+
+
+def test_look_alikes_do_not_crowd_out_the_same_subject(monkeypatch):
+    monkeypatch.setattr(candidates, "MANY", 100)
+    sentences, vectors = crowd(400)
+    pairs = {(p.a.passage_id, p.b.passage_id) for p in candidate_pairs(sentences, vectors)}
+    assert ("p0000", "p0399") in pairs
+    monkeypatch.setattr(candidates, "_of_one_subject", lambda *_: set())
+    assert ("p0000", "p0399") not in {(p.a.passage_id, p.b.passage_id) for p in candidate_pairs(sentences, vectors)}
+
+
+def test_look_alikes_get_fewer_as_a_collection_grows(monkeypatch):
+    monkeypatch.setattr(candidates, "MANY", 100)
+    per_sentence = [len(candidate_pairs(*crowd(n))) / n for n in (100, 400, 1600)]
+    assert per_sentence[0] > per_sentence[1] > per_sentence[2] > 0.4
+
+
+def test_in_a_large_collection_a_word_of_a_heading_joins_what_a_sentence_leaves_out(monkeypatch):
+    monkeypatch.setattr(candidates, "MANY", 100)
+    sentences, vectors = crowd(400)
+    text = "The depot opens at 9 on weekdays."
+    sentences[-1] = Sentence(Span("p0399", 0, len(text), text), headings=frozenset({"alpha"}))
+    assert ("p0000", "p0399") in {(p.a.passage_id, p.b.passage_id) for p in candidate_pairs(sentences, vectors)}
