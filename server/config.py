@@ -27,6 +27,7 @@ from .routes import Route
 PREFIX = "PASSAGEGUARD_"
 CHOICES = {"documents": ("native", "rendered", "stripped"), "on_error": ("open", "closed")}
 POSITIVE = (
+    "local_slots", "local_max_tokens",
     "max_body_bytes", "max_context_chars", "max_requests", "check_threads", "max_pairs", "deadline_s", "body_timeout_s",
     "connect_timeout_s", "read_timeout_s", "shutdown_timeout_s", "breaker_failures", "breaker_cooldown_s",
 )  # fmt: skip
@@ -39,6 +40,9 @@ class ServerConfig:
     host, port: where to listen; port 0 takes a free one.
     upstream: what stands before ``/chat/completions``, such as ``http://localhost:8000/v1``; ``/v1`` is added to a bare
         host.  None serves the own API alone.
+    local_model: a causal language model of this process, a path or hub name, served as ``local/`` and the last part of
+        it, or ``NAME=PATH``; local_slots: answers that it writes at once; local_max_tokens: the most tokens of one
+        where a request does not say.
     documents: what the upstream gets of a ``documents`` field: ``native`` (the field), ``rendered`` (text in the last
         user message) or ``stripped`` (nothing).
     extractors: where passages are looked for (`server.extractors`).
@@ -61,6 +65,9 @@ class ServerConfig:
     host: str = "127.0.0.1"
     port: int = 8780
     upstream: str | None = None
+    local_model: str | None = None
+    local_slots: int = 8
+    local_max_tokens: int = 512
     documents: str = "native"
     extractors: tuple[str, ...] = tuple(EXTRACTORS)
     passage_regex: str | None = None
@@ -112,6 +119,7 @@ class ServerConfig:
             raise ConfigError("key must be printable ASCII without spaces, and not empty")
         _require_regex(self.passage_regex)
         _require_upstream("upstream", self.upstream)
+        _require_local(self.local_model)
         self.retrievers()
         self.guard_config()
 
@@ -252,6 +260,12 @@ def _require_regex(pattern: str | None) -> None:
         raise ConfigError(f"passage_regex is not a regular expression: {error}") from error
     if "text" not in groups:
         raise ConfigError("passage_regex needs a group (?P<text>…) for a passage's text")
+
+
+def _require_local(source: str | None) -> None:
+    name, has_name, path = (source or "model").rpartition("=")
+    if not path.strip("/ ") or (has_name and not re.fullmatch(r"[\w.:-]+", name)):
+        raise ConfigError(f"local_model is {source!r}; give a path or hub name, or NAME=PATH")
 
 
 def _require_upstream(name: str, url: str | None) -> None:

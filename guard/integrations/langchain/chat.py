@@ -11,7 +11,7 @@ Knows nothing about the formulas.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Event as Flag
 from typing import Any, Self
 
@@ -24,7 +24,7 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import Field
 
-from decoding import Event, Finish, PromptPair, Settings, chat_prompts, plain_prompts, stream
+from decoding import GrowingText, PromptPair, Settings, chat_prompts, plain_prompts, stream
 from detectors.errors import ConfigError, InputError
 from guard.integrations.documents import KEY, context_text, note_in
 from guard.integrations.slots import Slots
@@ -146,18 +146,20 @@ class ChatPassageGuard(Guarded, BaseChatModel):
         """Yield the answer's text as it grows; the last chunk carries usage and metadata."""
         request = _Request.read(messages, given.get("documents", ()))
         settings = self._settings({k: v for k, v in given.items() if k != "documents"})
-        answer = _Answer(self.tokenizer, (self.stop or []) if stop is None else stop)
+        stops = (self.stop or []) if stop is None else stop
+        answer, flipped = GrowingText(self.tokenizer, stops), 0
         outcome = self.judge(request.documents, request.question)
         self.call_back(outcome)
         trust = 0.0 if _is_disputed(outcome.unless_blocked().documents) else settings["trust"]
         prompts = self._prompts(request, outcome)
         for event in stream(
-            self.model, [prompts.context_ids], [prompts.prior_ids], self._decoding(settings, answer.stops),
+            self.model, [prompts.context_ids], [prompts.prior_ids], self._decoding(settings, stops),
             trust=trust, seed=settings["seed"], tokenizer=self.tokenizer, cancelled=lambda _: is_gone(),
         ):  # fmt: skip
+            flipped += event.step is not None and event.step.flipped
             if new := answer.grown(event):
                 yield ChatGenerationChunk(message=AIMessageChunk(content=new))
-        told = {**_verdict(outcome), "trust": trust, "flipped": answer.flipped}
+        told = {**_verdict(outcome), "trust": trust, "flipped": flipped}
         said = {"model_name": self._model_name, "finish_reason": answer.reason, KEY: told}
         usage = _usage(len(prompts.context_ids), len(answer.token_ids))
         yield ChatGenerationChunk(
@@ -219,30 +221,6 @@ class _Request:
         return cls("\n\n".join(instructions), question, found)
 
 
-@dataclass
-class _Answer:
-    """An answer as it grows: its tokens, how many of them the contrast changed, the text that was handed out."""
-
-    tokenizer: Any
-    stops: Sequence[str]
-    token_ids: list[int] = field(default_factory=list)
-    flipped: int = 0
-    text: str = ""
-    reason: str = ""
-
-    def grown(self, event: Event) -> str:
-        """Take in one event of the decoder and return the text that is new and sure to stay."""
-        if event.step is not None:
-            self.token_ids.append(event.step.token_id)
-            self.flipped += event.step.flipped
-        if event.finish is not None:
-            self.reason = "stop" if event.finish in (Finish.EOS, Finish.STOP) else event.finish.value
-        text = self.tokenizer.decode(self.token_ids, skip_special_tokens=True)
-        shown = _settled(text, self.stops, is_final=event.finish is not None)
-        new, self.text = shown[len(self.text) :], max(shown, self.text, key=len)
-        return new
-
-
 def _retrieved(message: ToolMessage, number: int) -> list[Document]:
     """Return the documents that a tool returned; its whole text is one where it has no other."""
     artifact = message.artifact
@@ -273,16 +251,6 @@ def _is_disputed(documents: Sequence[Document]) -> bool:
     """Whether two documents of the context contradict each other, or one itself."""
     ids = {d.id for d in documents}
     return any(ids.intersection(d.metadata[KEY]["conflicts"]) for d in documents)
-
-
-def _settled(text: str, stops: Sequence[str], *, is_final: bool) -> str:
-    """Return what of an answer's text no later token can take back: no begun character, no begun stop string."""
-    text = min((text.split(stop, 1)[0] for stop in stops), key=len, default=text)
-    if is_final:
-        return text
-    text = text.rstrip("\ufffd")
-    begun = (n for stop in stops for n in range(1, len(stop)) if text.endswith(stop[:n]))
-    return text[: len(text) - max(begun, default=0)]
 
 
 def _usage(input_tokens: int, output_tokens: int) -> UsageMetadata:
