@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
 
 from detectors.errors import InputError
 from guard import Guard
@@ -75,7 +76,8 @@ def create_app(
     _add_own_routes(app, config, checker, loaded, counted)
     page.add_routes(app, config, counted)
     litellm_api.add_routes(app, config, ContextGuard(config, checker, secret))
-    app.mount("/", Front(_mounted(config, checker, upstreams, local, secret)))
+    own = {route.path: frozenset(route.methods or ()) for route in app.routes if isinstance(route, Route)}
+    app.mount("/", Front(_mounted(config, checker, upstreams, local, secret), own))
     return app
 
 

@@ -21,7 +21,7 @@ VERIFIER = "Verifier (off unless given)"
 
 
 def serve(
-    config: Annotated[Path | None, typer.Option(help="TOML file with any of the settings below.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML or YAML file with any of the settings below.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on (127.0.0.1).", rich_help_panel=LISTEN)] = None,
     port: Annotated[int | None, typer.Option(help="Port (8780); 0 takes a free one.", rich_help_panel=LISTEN)] = None,
     upstream: Annotated[

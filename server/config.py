@@ -1,4 +1,4 @@
-"""The server's settings: one frozen object, from flags, environment and a TOML file, in this order of precedence.
+"""The server's settings: one frozen object, from flags, environment and a TOML or YAML file, in this order.
 
 Every setting has the same name in all three: the flag ``--read-timeout-s``, the variable
 ``PASSAGEGUARD_READ_TIMEOUT_S``, the key ``read_timeout_s``.  Knows nothing about what the settings do.
@@ -15,6 +15,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 from urllib.parse import urlsplit
+
+import yaml
 
 from detectors.errors import ConfigError
 from detectors.evidence import ConflictType
@@ -185,23 +187,44 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | 
     >>> load({"port": 9000}, {"PASSAGEGUARD_ON_ERROR": "closed"}).on_error
     'closed'
     """
-    from_file = _toml(file) if file else {}
+    from_file = _read(file) if file else {}
     for name in from_file:
-        _require_known(name, f"{file}: {name}", list(_KINDS))
+        _require_known(str(name), f"{_place(file, name)}: {name}", list(_KINDS))
     variables = {k[len(PREFIX) :].lower(): v for k, v in environment.items() if k.startswith(PREFIX)}
     for name in variables:
         _require_known(name, f"environment variable {PREFIX}{name.upper()}", [k for k in _KINDS if k != "routes"])
     from_environment = {name: _parsed(name, text) for name, text in variables.items()}
     given: dict[str, Any] = {**from_file, **from_environment, **flags}
     settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-    return ServerConfig(**settings)
-
-
-def _toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{file}: cannot be read as TOML: {error}") from error
+        return ServerConfig(**settings)
+    except ConfigError as error:
+        name = re.split(r"\W", str(error), maxsplit=1)[0]
+        if name in from_file and name not in from_environment and name not in flags:
+            raise ConfigError(f"{_place(file, name)}: {error}") from error
+        raise
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Return what a TOML file holds, or a YAML file (``.yaml``, ``.yml``).  Raises `ConfigError`."""
+    is_yaml = file.suffix in (".yaml", ".yml")
+    try:
+        text = file.read_text(encoding="utf-8")
+        found = yaml.safe_load(text) if is_yaml else tomllib.loads(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"{file}: cannot be read as {'YAML' if is_yaml else 'TOML'}: {error}") from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"{file}: must hold settings such as port: 8780")
+    return found
+
+
+def _place(file: Path | None, name: object) -> str:
+    """Return the file and the line on which a setting begins, as ``server.toml:3``."""
+    if file is None:
+        return ""
+    begins = re.compile(rf"""\s*\[*["']?{re.escape(str(name))}\b""")
+    lines = enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+    return next((f"{file}:{number}" for number, line in lines if begins.match(line)), str(file))
 
 
 def _parsed(name: str, text: str) -> Any:

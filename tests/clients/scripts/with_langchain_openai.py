@@ -33,7 +33,7 @@ assert embedded.embed_query("a") == [0.5, 0.25]
 try:
     model("any", documents=DOCUMENTS, passageguard={"on_conflict": "block"}).invoke(QUESTION)
 except Exception as error:
-    assert "context_conflict" in str(error), error
+    assert "contradict each other" in str(error), error
 else:
     raise AssertionError("not blocked")
 
