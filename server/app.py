@@ -37,6 +37,16 @@ NOT_READY: dict[str, Any] = {"description": "Not yet, or never.", "content": {"t
 GATEWAY = "gateway"  # its upstream's name, which no mount can have
 
 
+class Application(FastAPI):
+    """FastAPI's, whose document describes chats, too, where ``answers_as`` names the one model that answers them."""
+
+    answers_as: str | None = None
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        return openapi.with_chats(document, self.answers_as) if self.answers_as else document
+
+
 def create_app(
     config: ServerConfig, guard: Checks | None = None, on_load_error: Callable[[Exception], None] | None = None
 ) -> FastAPI:
@@ -67,7 +77,8 @@ def create_app(
         for upstream in upstreams.values():
             await upstream.close()
 
-    app = FastAPI(title="PassageGuard", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = Application(title="PassageGuard", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.answers_as = None if local is None or config.upstream is not None else local.id
     app.add_exception_handler(errors.Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _refused)
     app.add_exception_handler(HTTPException, _refused)

@@ -4,6 +4,7 @@ The server runs as a process with the bundled model and the small language model
 client's script asserts what it sees, and fails by its exit code.
 """
 
+import contextlib
 import os
 import shutil
 import socket
@@ -56,26 +57,36 @@ def free_port():
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """The environment for a script: where the server, its upstream and Chroma are."""
-    upstream = upstreams.start()
-    ports = {"PASSAGEGUARD_PORT": str(free_port()), "CHROMA_PORT": str(free_port())}
+    upstream, chroma = upstreams.start(), str(free_port())
     url = f"http://127.0.0.1:{upstream.server_port}"
-    config = tmp_path_factory.mktemp("served") / "server.toml"
-    config.write_text(CONFIG.format(upstream=url, chroma=ports["CHROMA_PORT"]))
-    log = config.with_name("log")
+    with started(CONFIG.format(upstream=url, chroma=chroma), tmp_path_factory.mktemp("served")) as server:
+        yield {"SERVER": server, "UPSTREAM": url, "CHROMA_PORT": chroma}
+    upstream.shutdown()
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The environment for a script: where a server with nothing but the local model is."""
+    with started('local_model = "examples/small_lm"\n', tmp_path_factory.mktemp("alone")) as server:
+        yield {"ALONE": server}
+
+
+@contextlib.contextmanager
+def started(config, folder):
+    """Run the server; yield its address once its models are loaded."""
+    file, log, port = folder / "server.toml", folder / "log", free_port()
+    file.write_text(config)
     with log.open("w") as stderr:
-        start = [sys.executable, "-c", START, str(config), ports["PASSAGEGUARD_PORT"]]
-        process = subprocess.Popen(start, cwd=ROOT, stderr=stderr)
-    server = f"http://127.0.0.1:{ports['PASSAGEGUARD_PORT']}"
+        process = subprocess.Popen([sys.executable, "-c", START, str(file), str(port)], cwd=ROOT, stderr=stderr)
     try:
         deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline and process.poll() is None and not is_ready(server):
+        while time.monotonic() < deadline and process.poll() is None and not is_ready(f"http://127.0.0.1:{port}"):
             time.sleep(0.5)
-        assert is_ready(server), log.read_text()
-        yield {"SERVER": server, "UPSTREAM": url, **ports}
+        assert is_ready(f"http://127.0.0.1:{port}"), log.read_text()
+        yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(30)
-        upstream.shutdown()
 
 
 def is_ready(server):
@@ -93,7 +104,8 @@ def test_a_real_client(name, request):
         pytest.skip(f"{name} is not installed; run tests/clients/proxy.py --only {name}")
     if name in proxy.JAVASCRIPT:  # Node looks for packages beside the script
         shutil.copy(proxy.script(name), command[-1])
-    served = request.getfixturevalue("served")
-    environment = {"PATH": f"{Path(command[0]).parent}:{os.environ['PATH']}", "HOME": os.environ["HOME"], **served}
+    fixtures = ["served", "alone"] if name == "schemathesis" else ["served"]
+    places = {k: v for fixture in fixtures for k, v in request.getfixturevalue(fixture).items()}
+    environment = {"PATH": f"{Path(command[0]).parent}:{os.environ['PATH']}", "HOME": os.environ["HOME"], **places}
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S)
     assert ran.returncode == 0, f"{ran.stdout[-4000:]}\n{ran.stderr[-6000:]}"
