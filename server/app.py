@@ -6,6 +6,7 @@ Knows nothing about command lines and sockets.
 from __future__ import annotations
 
 import asyncio
+import gc
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -65,6 +66,8 @@ def create_app(
             await part.load()
             if part.load_error is not None and on_load_error is not None:
                 on_load_error(part.load_error)
+        gc.collect()
+        gc.freeze()  # what the model libraries hold stays: looking through it would stop all requests for a moment
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -1,8 +1,10 @@
 """The model of the server's own process over real sockets: the small one of the examples, and one that never ends."""
 
+import inspect
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 import torch
 from serving import ASKED, CHAT, DOCUMENTS, FIXTURES, MARK, NEW, OLD, FakeGuard, answering, counts, eventually, verdict
@@ -302,6 +304,29 @@ def test_a_client_that_leaves_ends_its_decoding(local, endless):
     answer = client.post(CHAT, json={**CHATS, "max_tokens": 3})  # the one slot is free again
     assert answer.json()["usage"]["completion_tokens"] == 3
     counts(client, 'passageguard_requests_total{route="chat",status="499"} 1')
+
+
+@pytest.mark.parametrize(("passes", "status"), [(0, 500), (1, 500), (6, 200)])
+def test_a_model_that_fails_is_an_error_or_breaks_the_stream_off(local, endless, monkeypatch, passes, status):
+    client, forward, left = local(model=endless), endless.model.forward, iter(range(passes))
+
+    def failing(*args, **kwargs):
+        if next(left, None) is None:
+            raise RuntimeError("out of order")
+        return forward(*args, **kwargs)
+
+    failing.__signature__ = inspect.signature(forward)
+    monkeypatch.setattr(endless.model, "forward", failing)
+    with client.stream("POST", CHAT, json={**CHATS, "stream": True}) as response:
+        assert response.status_code == status
+        if status == 500:
+            error = json.loads(response.read())["error"]
+            assert error["code"] == "decoding_failed" and error["type"] == "server_error"
+        else:
+            with pytest.raises(httpx.RemoteProtocolError):
+                response.read()
+    monkeypatch.undo()
+    assert client.post(CHAT, json={**CHATS, "max_tokens": 3}).status_code == 200
 
 
 def test_no_text_is_logged_or_counted(local, logged):
