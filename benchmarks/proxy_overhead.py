@@ -15,6 +15,8 @@ alone: one client for a third of the time, each request one set of the suite tha
 load: the same with many clients at once, and how many times the throughput of one that is.
 known: the same with many clients for a third of the time, the sets always in one wording, so that scores are found in
     the cache that all requests share.
+
+``longest_gap_s`` is the longest time in which nobody was answered: a long one is the machine's, not one request's.
 """
 
 from __future__ import annotations
@@ -159,6 +161,7 @@ def load(
 ) -> dict[str, Any]:
     """Ask for a while; ``wording`` is what each passage ends in, with the number of the request as ``{}``."""
     results: list[tuple[float, int, str | None]] = []
+    ends: list[float] = []
     numbers, started, before = count(), time.perf_counter(), cpu_s(pid)
     end = started + seconds
 
@@ -169,6 +172,7 @@ def load(
             own = sets[number % len(sets)]
             documents = [{"id": p["id"], "text": f"{p['text']} {wording.format(number)}"} for p in own["passages"]]
             results.append(client.ask(json.dumps({**ASKED, "documents": documents}).encode()))
+            ends.append(time.perf_counter())
 
     threads = [threading.Thread(target=work) for _ in range(clients)]
     for thread in threads:
@@ -177,9 +181,12 @@ def load(
         thread.join()
     failed = sum(status != 200 or verdict == "skipped" for _, status, verdict in results)
     took = time.perf_counter() - started
-    return {"clients": clients, "seconds": took, "requests": len(results), "errors_or_skipped": failed,
-            "requests_per_s": len(results) / took, "server_cpu_ms": 1e3 * (cpu_s(pid) - before) / len(results),
-            **quantiles([s for s, _, _ in results])}  # fmt: skip
+    gaps = np.diff([started, *sorted(ends)])
+    return {
+        "clients": clients, "seconds": took, "requests": len(results), "errors_or_skipped": failed,
+        "requests_per_s": len(results) / took, "server_cpu_ms": 1e3 * (cpu_s(pid) - before) / len(results),
+        **quantiles([s for s, _, _ in results]), "longest_gap_s": gaps.max(),
+    }  # fmt: skip
 
 
 def sums(server: int) -> dict[str, float]:

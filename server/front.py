@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from . import relay
 from .door import Visit
-from .errors import Refusal
+from .errors import Refusal, wrong_method
 from .retrieval import Retrieval
 from .routes import Route
 from .upstream import Upstream
@@ -65,8 +65,7 @@ class Front:
         path = re.sub(r"/+", "/", scope["path"]).rstrip("/") or "/"
         allowed = self._own.get(path, frozenset())
         if allowed and request.method not in allowed:
-            headers = {"allow": ", ".join(sorted(allowed))}
-            raise Refusal(405, "method_not_allowed", f"{path} takes {headers['allow']}", headers=headers)
+            raise wrong_method(path, allowed)
         if allowed or path == OWN or path.startswith(f"{OWN}/"):
             raise Refusal(404, "not_found", f"no {request.method} {path} here")
         for m in self._mounted:

@@ -22,7 +22,7 @@ from .checks import Checker
 from .config import ServerConfig
 from .context import Chat, ContextGuard, Outcome
 from .door import Visit
-from .errors import Refusal
+from .errors import Refusal, wrong_method
 from .extractors import FIELD
 from .local import LocalModel
 from .retrieval import Retrieval
@@ -33,6 +33,7 @@ from .upstream import Answer, Upstream, once, without_encodings
 MOUNTS = ("/v1", "/v2", *(f"/{name}" for name in ("rerank", "retrieval")))
 CHATS = ("/v1/chat/completions", "/v2/chat")  # OpenAI's and Cohere's
 MODELS = "/v1/models"
+ALONE = {CHATS[0]: ("POST",), MODELS: ("GET",)}  # what is answered where there is no upstream
 ORDINARY = ("choices", "message", "delta")  # what an answer, or an event of it, that may carry our field has
 MAX_EVENT_BYTES = 2**20  # of the events searched for the first ordinary chunk
 EVENT_END = re.compile(rb"\r?\n\r?\n")
@@ -56,6 +57,8 @@ class Gateway:
             await relay.send_on(await self._models(request, self._local, is_list=path == MODELS), send)
         elif endpoint is not None and self._retrieval is not None:
             await self._retrieval.answer(request, endpoint, send)
+        elif self._upstream is None and path in ALONE:
+            raise wrong_method(path, ALONE[path])
         else:
             await self.pass_through(request, send)
 

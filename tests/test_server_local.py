@@ -279,6 +279,9 @@ def test_alone_it_is_the_only_model(local):
     assert [m["id"] for m in client.get("/v1/models").json()["data"]] == [MODEL]
     for path in ("/v1/embeddings", "/v2/chat", "/v1/rerank"):
         assert client.post(path, json=READ).json()["error"]["code"] == "no_upstream"
+    for method, path, allowed in (("GET", CHAT, "POST"), ("DELETE", "/v1/models", "GET")):
+        response = client.request(method, path)
+        assert response.status_code == 405 and response.headers["allow"] == allowed
 
 
 def test_a_name_of_its_own(local):
