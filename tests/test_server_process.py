@@ -132,7 +132,7 @@ def test_the_block_of_the_readme_for_the_gateway(server, environment, monkeypatc
     pytest.importorskip("openai")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
     exec(block("gateway").replace("8780", environment["PASSAGEGUARD_PORT"]), {})
-    assert capsys.readouterr().out == "annotated 3 notes\n"
+    assert capsys.readouterr().out == "annotated 3 notes\n3 notes"
 
 
 @pytest.mark.clients
