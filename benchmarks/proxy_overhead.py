@@ -1,16 +1,22 @@
 """What the gateway adds to a request: against the same upstream asked directly, in one run.
 
-    python benchmarks/proxy_overhead.py [--requests 300] [--checked 21] [--clients 64] [--seconds 60] [--out proxy.json]
+    python benchmarks/proxy_overhead.py [--requests 300] [--checked 21] [--clients 64] [--seconds 60] [--threads 2]
+        [--out proxy.json]
 
 The upstream is a process that answers every chat at once; the server is ``passageguard serve`` with the bundled model
-in another; this process asks, over connections that stay open.  Three parts:
+in another; this process asks, over connections that stay open.  Five parts:
 
 plain: requests without passages, direct and through the gateway in turn: p50 and p99 of both, what is added, and the
     processor time that the server spends on one, which a busy machine changes less.
 ten: requests with ten passages of about 100 words (`check_latency.request`), no set twice: p50 and p99, and the shares
     of the check, of the upstream and of the rest, by the server's own histograms.
-load: many clients at once for a while, each request one set of the suite that this server has not seen in this
-    wording: errors, requests a second, p50 and p99.
+alone: one client for a third of the time, each request one set of the suite that this server has not seen in this
+    wording: errors, requests a second, p50 and p99, processor time of a request.
+load: the same with many clients at once, and how many times the throughput of one that is.
+known: the same with many clients for a third of the time, the sets always in one wording, so that scores are found in
+    the cache that all requests share.
+
+``longest_gap_s`` is the longest time in which nobody was answered: a long one is the machine's, not one request's.
 """
 
 from __future__ import annotations
@@ -150,17 +156,23 @@ def ten(server: int, requests: Sequence[bytes]) -> dict[str, Any]:
     return {**told, "verdicts": verdicts, "shares": {**shares, "rest": 1 - sum(shares.values())}}
 
 
-def load(server: int, clients: int, seconds: float, sets: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def load(
+    server: int, pid: int, clients: int, seconds: float, sets: Sequence[dict[str, Any]], wording: str
+) -> dict[str, Any]:
+    """Ask for a while; ``wording`` is what each passage ends in, with the number of the request as ``{}``."""
     results: list[tuple[float, int, str | None]] = []
-    numbers, end = count(), time.perf_counter() + seconds
+    ends: list[float] = []
+    numbers, started, before = count(), time.perf_counter(), cpu_s(pid)
+    end = started + seconds
 
     def work() -> None:
         client = Client(server)
         while time.perf_counter() < end:
             number = next(numbers)
             own = sets[number % len(sets)]
-            documents = [{"id": p["id"], "text": f"{p['text']} Case {number}."} for p in own["passages"]]
+            documents = [{"id": p["id"], "text": f"{p['text']} {wording.format(number)}"} for p in own["passages"]]
             results.append(client.ask(json.dumps({**ASKED, "documents": documents}).encode()))
+            ends.append(time.perf_counter())
 
     threads = [threading.Thread(target=work) for _ in range(clients)]
     for thread in threads:
@@ -168,8 +180,13 @@ def load(server: int, clients: int, seconds: float, sets: Sequence[dict[str, Any
     for thread in threads:
         thread.join()
     failed = sum(status != 200 or verdict == "skipped" for _, status, verdict in results)
-    return {"clients": clients, "seconds": seconds, "requests": len(results), "errors_or_skipped": failed,
-            "requests_per_s": len(results) / seconds, **quantiles([s for s, _, _ in results])}  # fmt: skip
+    took = time.perf_counter() - started
+    gaps = np.diff([started, *sorted(ends)])
+    return {
+        "clients": clients, "seconds": took, "requests": len(results), "errors_or_skipped": failed,
+        "requests_per_s": len(results) / took, "server_cpu_ms": 1e3 * (cpu_s(pid) - before) / len(results),
+        **quantiles([s for s, _, _ in results]), "longest_gap_s": gaps.max(),
+    }  # fmt: skip
 
 
 def sums(server: int) -> dict[str, float]:
@@ -188,6 +205,7 @@ def main() -> None:
     parser.add_argument("--checked", type=int, default=21)
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--threads", type=int, default=2, help="check_threads")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     sets = [s for s in map(json.loads, SUITE.open()) if s["half"] == "tune"]
@@ -197,13 +215,18 @@ def main() -> None:
         json.dumps({**ASKED, "documents": [{"id": p.id, "text": p.text} for p in passages]}).encode()
         for passages in checked
     ]
-    with running({"deadline_s": 60.0, "max_requests": 2 * args.clients}) as (upstream, server, pid):
-        figures = {
+    settings = {"deadline_s": 60.0, "max_requests": 2 * args.clients, "check_threads": args.threads}
+    with running(settings) as (upstream, server, pid):
+        figures: dict[str, Any] = {
             "machine": {"cpus": os.cpu_count(), "load_average": os.getloadavg()[0]},
             "plain": plain(upstream, server, pid, args.requests),
             "ten": ten(server, bodies),
-            "load": load(server, args.clients, args.seconds, sets),
+            "alone": load(server, pid, 1, args.seconds / 3, sets, "One case {}."),
+            "load": load(server, pid, args.clients, args.seconds, sets, "Case {}."),
+            "known": load(server, pid, args.clients, args.seconds / 3, sets, "Known."),
         }
+    for name in ("load", "known"):
+        figures[name]["times_alone"] = figures[name]["requests_per_s"] / figures["alone"]["requests_per_s"]
     text = json.dumps(figures, indent=2, default=lambda x: round(float(x), 3))
     print(text)
     if args.out:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .loop import generate, stream
     from .prompts import PromptPair, chat_prompts, plain_prompts
     from .settings import Settings
+    from .text import GrowingText
     from .trace import Event, Finish, Generation, Step
 
 _HOMES = {
@@ -34,13 +35,15 @@ _HOMES = {
     "chat_prompts": "prompts",
     "plain_prompts": "prompts",
     "Settings": "settings",
+    "GrowingText": "text",
     "Event": "trace",
     "Finish": "trace",
     "Generation": "trace",
     "Step": "trace",
 }
 __all__ = [
-    "FORMULAS", "Contrast", "DecodingError", "Engine", "EngineFullError", "Event", "Finish", "Generation", "Handle",
+    "FORMULAS", "Contrast", "DecodingError", "Engine", "EngineFullError", "Event", "Finish", "Generation",
+    "GrowingText", "Handle",
     "OutOfMemoryError", "PromptPair", "Settings", "Step",
     "adjust", "chat_prompts", "generate", "plain_prompts", "stream", "without_each",
 ]  # fmt: skip

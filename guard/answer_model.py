@@ -58,28 +58,34 @@ class LanguageModel:
         """Whether the model has a chat template."""
         return bool(self.tokenizer.chat_template)
 
-    def prompts(self, question: str, passages: Sequence[str], instructions: str = "") -> PromptPair:
-        """Return both prompts; ``passages`` must hold text.  Raises `ModelError`."""
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """The strings that end an answer: the end of its line, where the model has no chat template."""
+        return () if self.chats else ("\n",)
+
+    def prompts(
+        self, question: str, passages: Sequence[str], instructions: str = "", history: Sequence[tuple[str, str]] = ()
+    ) -> PromptPair:
+        """Return both prompts; ``passages`` must hold text.  ``history`` holds earlier turns.  Raises `ModelError`."""
         from decoding import chat_prompts, plain_prompts
 
         with _as_model_error(self.name):
             make = chat_prompts if self.chats else plain_prompts
-            return make(self.tokenizer, question, passages, instructions)
+            return make(self.tokenizer, question, passages, instructions, history)
 
-    def prior(self, question: str, instructions: str = "") -> list[int]:
+    def prior(self, question: str, instructions: str = "", history: Sequence[tuple[str, str]] = ()) -> list[int]:
         """Return the prompt without passages, as token ids."""
-        return self.prompts(question, ["(any)"], instructions).prior_ids
+        return self.prompts(question, ["(any)"], instructions, history).prior_ids
 
     def decode(self, prompts: Sequence[Prompts], **settings: Any) -> list[Generation]:
         """Decode one answer for each pair of prompts; settings as for `decoding.generate`.  Raises `ModelError`."""
         from decoding import generate
 
-        if not self.chats:
-            settings.setdefault("stop_strings", ("\n",))
+        settings.setdefault("stop_strings", self.stops)
         with _as_model_error(self.name):
             return generate(
                 self.model, [list(c) for c, _ in prompts], [list(r) for _, r in prompts],
-                tokenizer=self.tokenizer, eos_token_id=self._end_tokens(), **settings,
+                tokenizer=self.tokenizer, eos_token_id=self.end_tokens, **settings,
             )  # fmt: skip
 
     def text(self, answer: Generation) -> str:
@@ -90,8 +96,9 @@ class LanguageModel:
         """Return each token as text, with the space that it brings along."""
         return [str(self.tokenizer.decode([token_id])) for token_id in token_ids]
 
-    def _end_tokens(self) -> list[int]:
-        """Return the tokens that end an answer: the tokenizer's, and those of the model's own configuration."""
+    @property
+    def end_tokens(self) -> list[int]:
+        """The tokens that end an answer: the tokenizer's, and those of the model's own configuration."""
         own = getattr(self.model.generation_config, "eos_token_id", None)
         ends = [self.tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])]
         return list(dict.fromkeys(end for end in ends if end is not None))

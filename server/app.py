@@ -6,8 +6,9 @@ Knows nothing about command lines and sockets.
 from __future__ import annotations
 
 import asyncio
+import gc
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,6 +16,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
 
 from detectors.errors import InputError
 from guard import Guard
@@ -27,12 +29,23 @@ from .context import ContextGuard
 from .door import Door, Visit
 from .front import Front, Mounted, Retriever
 from .gateway import MOUNTS, Gateway
+from .local import LocalModel
 from .retrieval import Retrieval
 from .schemas import BatchRequest, CheckRequest
 from .upstream import Upstream
 
 NOT_READY: dict[str, Any] = {"description": "Not yet, or never.", "content": {"text/plain": {"schema": openapi.TEXT}}}
 GATEWAY = "gateway"  # its upstream's name, which no mount can have
+
+
+class Application(FastAPI):
+    """FastAPI's, whose document describes chats, too, where ``answers_as`` names the one model that answers them."""
+
+    answers_as: str | None = None
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        return openapi.with_chats(document, self.answers_as) if self.answers_as else document
 
 
 def create_app(
@@ -45,11 +58,16 @@ def create_app(
     counted = metrics.Metrics()
     checker = Checker(guard or Guard(config.guard_config()), config, counted)
     upstreams = _upstreams(config, counted)
+    local = None if config.local_model is None else LocalModel(config.local_model, config, counted)
+    loaded: list[Checker | LocalModel] = [checker] if local is None else [checker, local]
 
     async def load() -> None:
-        await checker.load()
-        if checker.load_error is not None and on_load_error is not None:
-            on_load_error(checker.load_error)
+        for part in loaded:
+            await part.load()
+            if part.load_error is not None and on_load_error is not None:
+                on_load_error(part.load_error)
+        gc.collect()
+        gc.freeze()  # what the model libraries hold stays: looking through it would stop all requests for a moment
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -57,27 +75,33 @@ def create_app(
         yield
         loading.cancel()
         checker.close()
+        if local is not None:
+            await asyncio.to_thread(local.close)
         for upstream in upstreams.values():
             await upstream.close()
 
-    app = FastAPI(title="PassageGuard", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = Application(title="PassageGuard", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.answers_as = None if local is None or config.upstream is not None else local.id
     app.add_exception_handler(errors.Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _refused)
     app.add_exception_handler(HTTPException, _refused)
     app.add_middleware(Door, config=config, metrics=counted)
     secret = secrets.token_bytes(32)  # notes are marked under it
-    _add_own_routes(app, config, checker, counted)
+    _add_own_routes(app, config, checker, loaded, counted)
     page.add_routes(app, config, counted)
     litellm_api.add_routes(app, config, ContextGuard(config, checker, secret))
-    app.mount("/", Front(_mounted(config, checker, upstreams, secret)))
+    own = {route.path: frozenset(route.methods or ()) for route in app.routes if isinstance(route, Route)}
+    app.mount("/", Front(_mounted(config, checker, upstreams, local, secret), own))
     return app
 
 
-def _mounted(config: ServerConfig, checker: Checker, upstreams: Mapping[str, Upstream], secret: bytes) -> list[Mounted]:
+def _mounted(
+    config: ServerConfig, checker: Checker, upstreams: Mapping[str, Upstream], local: LocalModel | None, secret: bytes
+) -> list[Mounted]:
     """Return the gateway and the retrievers that are configured."""
     mounted: list[Mounted] = []
-    if config.upstream is not None:
-        gateway = Gateway(config, checker, upstreams[GATEWAY], secret)
+    if config.upstream is not None or local is not None:
+        gateway = Gateway(config, checker, upstreams.get(GATEWAY), local, secret)
         mounted += [Mounted(mount, gateway) for mount in MOUNTS]
     for route in config.retrievers():
         upstream = upstreams[route.mount]
@@ -93,7 +117,10 @@ def _upstreams(config: ServerConfig, counted: metrics.Metrics) -> dict[str, Upst
     return {**made, **gateway}
 
 
-def _add_own_routes(app: FastAPI, config: ServerConfig, checker: Checker, counted: metrics.Metrics) -> None:
+def _add_own_routes(
+    app: FastAPI, config: ServerConfig, checker: Checker, loaded: Sequence[Checker | LocalModel],
+    counted: metrics.Metrics,
+) -> None:  # fmt: skip
     async def verdict_of(asked: CheckRequest, where: str) -> Verdict:
         policy = asked.policy.policy(config, f"{where}policy")
         try:
@@ -132,9 +159,10 @@ def _add_own_routes(app: FastAPI, config: ServerConfig, checker: Checker, counte
     @app.get("/readyz", response_class=PlainTextResponse, responses={503: NOT_READY})
     async def readyz() -> Response:
         """Say whether the models are loaded."""
-        if checker.is_ready:
+        if all(part.is_ready for part in loaded):
             return PlainTextResponse("ready\n")
-        state = "models could not be loaded; see the log" if checker.load_error else "models are being loaded"
+        has_failed = any(part.load_error for part in loaded)
+        state = "models could not be loaded; see the log" if has_failed else "models are being loaded"
         return PlainTextResponse(f"{state}\n", 503, {"retry-after": "1"})
 
     @app.get("/metrics", response_class=PlainTextResponse)

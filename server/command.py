@@ -21,13 +21,20 @@ VERIFIER = "Verifier (off unless given)"
 
 
 def serve(
-    config: Annotated[Path | None, typer.Option(help="TOML file with any of the settings below.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML or YAML file with any of the settings below.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on (127.0.0.1).", rich_help_panel=LISTEN)] = None,
     port: Annotated[int | None, typer.Option(help="Port (8780); 0 takes a free one.", rich_help_panel=LISTEN)] = None,
     upstream: Annotated[
         str | None,
         typer.Option(
             help="OpenAI-compatible endpoint to stand in front of: http://localhost:8000/v1.", rich_help_panel=GATEWAY
+        ),
+    ] = None,
+    local_model: Annotated[
+        str | None,
+        typer.Option(
+            help="Language model of this process, a path or hub name, asked for as local/NAME; or NAME=PATH.",
+            rich_help_panel=GATEWAY,
         ),
     ] = None,
     retriever: Annotated[
@@ -136,6 +143,10 @@ def serve(
       passageguard serve --upstream http://localhost:11434 --on-conflict block
 
     \b
+    With a language model of this process, which is asked as "model": "local/NAME":
+      passageguard serve --local-model ./models/NAME
+
+    \b
     In front of a retriever: its hits are checked.
       passageguard serve --retriever elasticsearch=http://localhost:9200
 
@@ -158,7 +169,8 @@ def serve(
                                                \\[by_type]
                                                date = "report"
     Others: key, by_type, routes, max_context_chars, body_timeout_s,
-    shutdown_timeout_s, breaker_failures, breaker_cooldown_s.
+    shutdown_timeout_s, breaker_failures, breaker_cooldown_s, local_slots,
+    local_max_tokens.
 
     \b
     Operations: /healthz, /readyz (models loaded), /metrics (Prometheus). Logs

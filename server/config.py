@@ -1,4 +1,4 @@
-"""The server's settings: one frozen object, from flags, environment and a TOML file, in this order of precedence.
+"""The server's settings: one frozen object, from flags, environment and a TOML or YAML file, in this order.
 
 Every setting has the same name in all three: the flag ``--read-timeout-s``, the variable
 ``PASSAGEGUARD_READ_TIMEOUT_S``, the key ``read_timeout_s``.  Knows nothing about what the settings do.
@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 from urllib.parse import urlsplit
 
+import yaml
+
 from detectors.errors import ConfigError
 from detectors.evidence import ConflictType
 from guard import Action, GuardConfig, Policy, VerifierConfig
@@ -27,6 +29,7 @@ from .routes import Route
 PREFIX = "PASSAGEGUARD_"
 CHOICES = {"documents": ("native", "rendered", "stripped"), "on_error": ("open", "closed")}
 POSITIVE = (
+    "local_slots", "local_max_tokens",
     "max_body_bytes", "max_context_chars", "max_requests", "check_threads", "max_pairs", "deadline_s", "body_timeout_s",
     "connect_timeout_s", "read_timeout_s", "shutdown_timeout_s", "breaker_failures", "breaker_cooldown_s",
 )  # fmt: skip
@@ -39,6 +42,9 @@ class ServerConfig:
     host, port: where to listen; port 0 takes a free one.
     upstream: what stands before ``/chat/completions``, such as ``http://localhost:8000/v1``; ``/v1`` is added to a bare
         host.  None serves the own API alone.
+    local_model: a causal language model of this process, a path or hub name, served as ``local/`` and the last part of
+        it, or ``NAME=PATH``; local_slots: answers that it writes at once; local_max_tokens: the most tokens of one
+        where a request does not say.
     documents: what the upstream gets of a ``documents`` field: ``native`` (the field), ``rendered`` (text in the last
         user message) or ``stripped`` (nothing).
     extractors: where passages are looked for (`server.extractors`).
@@ -61,6 +67,9 @@ class ServerConfig:
     host: str = "127.0.0.1"
     port: int = 8780
     upstream: str | None = None
+    local_model: str | None = None
+    local_slots: int = 8
+    local_max_tokens: int = 512
     documents: str = "native"
     extractors: tuple[str, ...] = tuple(EXTRACTORS)
     passage_regex: str | None = None
@@ -112,6 +121,7 @@ class ServerConfig:
             raise ConfigError("key must be printable ASCII without spaces, and not empty")
         _require_regex(self.passage_regex)
         _require_upstream("upstream", self.upstream)
+        _require_local(self.local_model)
         self.retrievers()
         self.guard_config()
 
@@ -177,23 +187,44 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | 
     >>> load({"port": 9000}, {"PASSAGEGUARD_ON_ERROR": "closed"}).on_error
     'closed'
     """
-    from_file = _toml(file) if file else {}
+    from_file = _read(file) if file else {}
     for name in from_file:
-        _require_known(name, f"{file}: {name}", list(_KINDS))
+        _require_known(str(name), f"{_place(file, name)}: {name}", list(_KINDS))
     variables = {k[len(PREFIX) :].lower(): v for k, v in environment.items() if k.startswith(PREFIX)}
     for name in variables:
         _require_known(name, f"environment variable {PREFIX}{name.upper()}", [k for k in _KINDS if k != "routes"])
     from_environment = {name: _parsed(name, text) for name, text in variables.items()}
     given: dict[str, Any] = {**from_file, **from_environment, **flags}
     settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-    return ServerConfig(**settings)
-
-
-def _toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{file}: cannot be read as TOML: {error}") from error
+        return ServerConfig(**settings)
+    except ConfigError as error:
+        name = re.split(r"\W", str(error), maxsplit=1)[0]
+        if name in from_file and name not in from_environment and name not in flags:
+            raise ConfigError(f"{_place(file, name)}: {error}") from error
+        raise
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Return what a TOML file holds, or a YAML file (``.yaml``, ``.yml``).  Raises `ConfigError`."""
+    is_yaml = file.suffix in (".yaml", ".yml")
+    try:
+        text = file.read_text(encoding="utf-8")
+        found = yaml.safe_load(text) if is_yaml else tomllib.loads(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"{file}: cannot be read as {'YAML' if is_yaml else 'TOML'}: {error}") from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"{file}: must hold settings such as port: 8780")
+    return found
+
+
+def _place(file: Path | None, name: object) -> str:
+    """Return the file and the line on which a setting begins, as ``server.toml:3``."""
+    if file is None:
+        return ""
+    begins = re.compile(rf"""\s*\[*["']?{re.escape(str(name))}\b""")
+    lines = enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+    return next((f"{file}:{number}" for number, line in lines if begins.match(line)), str(file))
 
 
 def _parsed(name: str, text: str) -> Any:
@@ -252,6 +283,12 @@ def _require_regex(pattern: str | None) -> None:
         raise ConfigError(f"passage_regex is not a regular expression: {error}") from error
     if "text" not in groups:
         raise ConfigError("passage_regex needs a group (?P<text>…) for a passage's text")
+
+
+def _require_local(source: str | None) -> None:
+    name, has_name, path = (source or "model").rpartition("=")
+    if not path.strip("/ ") or (has_name and not re.fullmatch(r"[\w.:-]+", name)):
+        raise ConfigError(f"local_model is {source!r}; give a path or hub name, or NAME=PATH")
 
 
 def _require_upstream(name: str, url: str | None) -> None:

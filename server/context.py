@@ -25,12 +25,18 @@ Chat = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a model should get, and what is said of it.  ``chat`` is the given object where nothing changes."""
+    """What a model should get, and what is said of it.
+
+    ``chat`` is the given object where nothing changes; ``found`` is where its passages were, ``repair`` what is to be
+    written there.
+    """
 
     chat: Chat
     headline: str
     passages: int = 0
     verdict: Verdict | None = None
+    found: Search | None = None
+    repair: Repair | None = None
 
     @property
     def conflicts(self) -> int:
@@ -52,23 +58,25 @@ class ContextGuard:
 
     async def repaired(self, chat: Chat, policy: Policy | None = None) -> Outcome:
         """Return the outcome.  A check that fails is ``skipped``, or raises `Refusal` where ``on_error`` is closed."""
+        found: Search | None = None
         try:
             found = extractors.find(chat, self._config.extractors, self._config.passage_regex)
             if not found.passages:
-                return Outcome(self._sent(chat, found, None), "unverified" if found.unread else "none")
+                return Outcome(self._sent(chat, found, None), "unverified" if found.unread else "none", found=found)
             checked = await self._checker.check(found.passages, extractors.question(found), policy)
             verdict = with_unread(checked, found.unread)
             sent = chat if verdict.action is Action.BLOCK else self._sent(chat, found, verdict)
-            return Outcome(sent, annotation.headline(verdict), len(found.passages), verdict)
+            repair = annotation.repair(verdict, self._sign(found))
+            return Outcome(sent, annotation.headline(verdict), len(found.passages), verdict, found, repair)
         except Exception as error:  # our failure must look neither like "clean" nor like the client's
             self._checker.skipped(error)
             if self._config.on_error == "closed":
                 raise busy("check_failed", "the passages could not be checked, and on_error is closed") from error
-            return Outcome(self._sent(chat, Search(chat), None), "skipped")
+            return Outcome(self._sent(chat, Search(chat), None), "skipped", found=found)
 
     def _sent(self, chat: Chat, found: Search, verdict: Verdict | None) -> Chat:
         """Return what the model gets; ``chat`` itself where that is the same."""
-        sign = annotation.mark(self._secret, found.passages or [Passage("", secrets.token_hex())])
+        sign = self._sign(found)
         sent = {k: v for k, v in chat.items() if k != FIELD} if FIELD in chat else chat
         if verdict is not None and (found.is_forged or annotation.changes(verdict, found.passages)):
             sent = _written(sent, found, annotation.repair(verdict, sign))
@@ -80,6 +88,9 @@ class ContextGuard:
             return extractors.with_context(sent, extractors.rendered(documents, sign))
         notice = annotation.repair(verdict, sign).notice if verdict else ""
         return extractors.with_context(sent, notice) if notice else sent
+
+    def _sign(self, found: Search) -> str:
+        return annotation.mark(self._secret, found.passages or [Passage("", secrets.token_hex())])
 
 
 def _written(chat: Chat, found: Search, repair: Repair) -> Chat:

@@ -5,7 +5,7 @@ Knows nothing about how a request is handled.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -50,6 +50,12 @@ class ClientGone(PassageGuardError):
 
 class BrokenAnswer(PassageGuardError):
     """The upstream broke off after its answer had begun, so that no other answer can be given."""
+
+
+def wrong_method(path: str, allowed: Iterable[str]) -> Refusal:
+    """Return the answer to a request by another method than those that a path takes."""
+    taken = ", ".join(sorted(allowed))
+    return Refusal(405, "method_not_allowed", f"{path} takes {taken}", headers={"allow": taken})
 
 
 def busy(code: str, message: str, retry_after_s: int = 1) -> Refusal:

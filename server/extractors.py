@@ -133,12 +133,21 @@ def question(search: Search) -> str | None:
     users = [(path, text) for path, text in search.texts(("user",))]
     if not users:
         return None
-    last = [(path, text) for path, text in users if path[:2] == users[-1][0][:2]]
-    blocks = {place.path: place for place in search.places if isinstance(place, TextPlace)}
-    rest = "\n".join(blocks[path].outside() if path in blocks else text for path, text in last)
-    stated = QUERY.search(rest) if any(path in blocks for path, _ in last) else None
-    asked = (stated["tag"] or stated["line"] if stated else rest).strip()
-    return SURROGATE.sub("\ufffd", asked) or None
+    last = int(users[-1][0][1])
+    rest = without_context(search, last)
+    has_context = any(isinstance(p, TextPlace) and p.path[:2] == ("messages", last) for p in search.places)
+    stated = QUERY.search(rest) if has_context else None
+    return (stated["tag"] or stated["line"] if stated else rest).strip() or None
+
+
+def without_context(search: Search, at: int) -> str:
+    """Return the text of message ``at`` without the passages that were found in it."""
+    places = {place.path: place for place in search.places}
+    outside: list[str] = []
+    for path, text in _texts(search.chat["messages"][at].get("content")):
+        place = places.get(("messages", at, "content", *path))
+        outside.append(text if place is None else place.outside() if isinstance(place, TextPlace) else "")
+    return SURROGATE.sub("\ufffd", "\n".join(outside)).strip()
 
 
 def replaced(tree: Any, path: Path, value: Any) -> Any:

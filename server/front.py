@@ -6,7 +6,7 @@ The longest mount that fits takes the request.  Knows nothing about what is done
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from . import relay
 from .door import Visit
-from .errors import Refusal
+from .errors import Refusal, wrong_method
 from .retrieval import Retrieval
 from .routes import Route
 from .upstream import Upstream
@@ -55,13 +55,18 @@ class Retriever:
 class Front:
     """An ASGI application for every path that is not our own."""
 
-    def __init__(self, mounted: Sequence[Mounted]) -> None:
+    def __init__(self, mounted: Sequence[Mounted], own: Mapping[str, frozenset[str]]) -> None:
+        """``own`` has the methods of the application's own paths, of which all others are refused."""
         self._mounted = sorted(mounted, key=lambda m: -len(m.mount))
+        self._own = own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         path = re.sub(r"/+", "/", scope["path"]).rstrip("/") or "/"
-        if path == OWN or path.startswith(f"{OWN}/"):
+        allowed = self._own.get(path, frozenset())
+        if allowed and request.method not in allowed:
+            raise wrong_method(path, allowed)
+        if allowed or path == OWN or path.startswith(f"{OWN}/"):
             raise Refusal(404, "not_found", f"no {request.method} {path} here")
         for m in self._mounted:
             if m.holds(path):

@@ -1,5 +1,7 @@
 """In front of an OpenAI-compatible upstream: chat requests are checked, and what it retrieves; all else passes through.
 
+A model of this process may answer beside the upstream, or in its stead.
+
 Read `Gateway.chat` from top to bottom: it is the path of a request.  A request that needs no change is forwarded byte
 for byte.  Knows nothing about how passages are found, checked, or sent.
 """
@@ -15,22 +17,23 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import Send
 
-from guard.verdict import Verdict
-
 from . import annotation, relay
 from .checks import Checker
 from .config import ServerConfig
-from .context import ContextGuard
+from .context import Chat, ContextGuard, Outcome
 from .door import Visit
-from .errors import Refusal
+from .errors import Refusal, wrong_method
 from .extractors import FIELD
+from .local import LocalModel
 from .retrieval import Retrieval
 from .routes import GATEWAY
-from .schemas import json_bytes, json_object, request_options
+from .schemas import ChatOptions, json_bytes, json_object, request_options
 from .upstream import Answer, Upstream, once, without_encodings
 
 MOUNTS = ("/v1", "/v2", *(f"/{name}" for name in ("rerank", "retrieval")))
 CHATS = ("/v1/chat/completions", "/v2/chat")  # OpenAI's and Cohere's
+MODELS = "/v1/models"
+ALONE = {CHATS[0]: ("POST",), MODELS: ("GET",)}  # what is answered where there is no upstream
 ORDINARY = ("choices", "message", "delta")  # what an answer, or an event of it, that may carry our field has
 MAX_EVENT_BYTES = 2**20  # of the events searched for the first ordinary chunk
 EVENT_END = re.compile(rb"\r?\n\r?\n")
@@ -39,17 +42,23 @@ EVENT_END = re.compile(rb"\r?\n\r?\n")
 class Gateway:
     """Answers everything under its `MOUNTS`."""
 
-    def __init__(self, config: ServerConfig, checker: Checker, upstream: Upstream, secret: bytes) -> None:
-        self._config, self._upstream = config, upstream
+    def __init__(
+        self, config: ServerConfig, checker: Checker, upstream: Upstream | None, local: LocalModel | None, secret: bytes
+    ) -> None:
+        self._config, self._upstream, self._local = config, upstream, local
         self._context = ContextGuard(config, checker, secret)
-        self._retrieval = Retrieval(config, checker, upstream, secret)
+        self._retrieval = Retrieval(config, checker, upstream, secret) if upstream is not None else None
 
     async def __call__(self, request: Request, path: str, send: Send) -> None:
         endpoint = next((e for e in GATEWAY if e.takes(request.method, path)), None)
-        if request.method == "POST" and path in CHATS:
+        if request.method == "POST" and path in self._chats:
             await self.chat(request, send)
-        elif endpoint is not None:
+        elif self._local is not None and request.method == "GET" and path in (MODELS, f"{MODELS}/{self._local.id}"):
+            await relay.send_on(await self._models(request, self._local, is_list=path == MODELS), send)
+        elif endpoint is not None and self._retrieval is not None:
             await self._retrieval.answer(request, endpoint, send)
+        elif self._upstream is None and path in ALONE:
+            raise wrong_method(path, ALONE[path])
         else:
             await self.pass_through(request, send)
 
@@ -60,6 +69,7 @@ class Gateway:
         body = await request.body()
         chat = json_object(_unencoded(request, body))
         options = request_options(request.headers, chat.get(FIELD))
+        local = self._local_for(chat)
         policy = options.policy(self._config, FIELD)
         try:
             outcome = await self._context.repaired(chat, policy)
@@ -71,27 +81,64 @@ class Gateway:
             raise outcome.refusal
         if outcome.chat is not chat:
             body = _encoded(outcome.chat)
-        await relay.send_on(await self._answer(request, body, options.include_verdict, outcome.verdict), send)
+        shown = self._said(visit, outcome, options)
+        if local is not None:
+            answer = await local.answer(chat, outcome, visit, shown, options.include_trace)
+        else:
+            answer = await self._answer(request, body, shown)
+        await relay.send_on(answer, send)
 
     async def pass_through(self, request: Request, send: Send) -> None:
         """Forward a request as it is, and relay the answer."""
         visit: Visit = request.state.visit
         visit.route = "pass_through"
-        await relay.send_on(await relay.ask(self._upstream, request, await request.body()), send)
+        await relay.send_on(await relay.ask(self._asked(), request, await request.body()), send)
 
-    async def _answer(self, request: Request, body: bytes, shows: bool, verdict: Verdict | None) -> Answer:
-        """Return the model's answer, the verdict in its body where asked for.
+    @property
+    def _chats(self) -> tuple[str, ...]:
+        return CHATS if self._upstream is not None else CHATS[:1]
 
-        The one place that knows where a checked chat is answered: a model of this process would be asked here.
-        """
-        if not shows:
-            return await relay.ask(self._upstream, request, body)
-        visit: Visit = request.state.visit
-        answer = await relay.ask(self._upstream, request, body, without_encodings(request.headers.raw))
+    def _local_for(self, chat: Chat) -> LocalModel | None:
+        """Return the model of this process that a chat asks for; None is the upstream.  Raises `Refusal`."""
+        if self._local is None or self._local.is_asked(chat):
+            return self._local
+        if self._upstream is None:
+            raise self._local.other_asked()
+        return None
+
+    def _said(self, visit: Visit, outcome: Outcome, options: ChatOptions) -> Mapping[str, Any] | None:
+        """Return what the answer's body should say of the check; None where that is not asked for."""
+        if not options.include_verdict:
+            return None
+        found = annotation.summary(outcome.verdict) if outcome.verdict else {}
+        return {"request_id": visit.id, "verdict": visit.verdict, **found}
+
+    async def _answer(self, request: Request, body: bytes, shown: Mapping[str, Any] | None) -> Answer:
+        """Return the upstream's answer, with ``shown`` in its body unless that is None."""
+        if shown is None:
+            return await relay.ask(self._asked(), request, body)
+        answer = await relay.ask(self._asked(), request, body, without_encodings(request.headers.raw))
         if answer.status != 200 or answer.header(b"content-encoding"):
             return answer
-        shown = {"verdict": visit.verdict, **(annotation.summary(verdict) if verdict else {})}
-        return await _showing(answer, {"request_id": visit.id, **shown})
+        return await _showing(answer, shown)
+
+    async def _models(self, request: Request, local: LocalModel, *, is_list: bool) -> Answer:
+        """Return the entry of the local model, or the upstream's list with it."""
+        own: dict[str, Any] = {"object": "list", "data": [local.listed()]} if is_list else local.listed()
+        if self._upstream is None or not is_list:
+            return Answer(200, [(b"content-type", b"application/json")], once(b"")).with_body(json_bytes(own))
+        answer = await relay.ask(self._upstream, request, b"", without_encodings(request.headers.raw))
+        if answer.status != 200 or not answer.is_json:
+            return answer
+        held, is_whole = await relay.held(answer.chunks, self._config.max_body_bytes)
+        if not is_whole:
+            return replace(answer, chunks=relay.chained(held, answer.chunks))
+        return answer.with_body(_with_model(held, local.listed()) or held)
+
+    def _asked(self) -> Upstream:
+        if self._upstream is None:
+            raise Refusal(404, "no_upstream", "no upstream is configured; start the server with --upstream URL")
+        return self._upstream
 
 
 def _unencoded(request: Request, body: bytes) -> bytes:
@@ -106,6 +153,16 @@ def _encoded(chat: Mapping[str, Any]) -> bytes:
         return json_bytes(chat)
     except (ValueError, RecursionError) as error:
         raise Refusal(400, "invalid_json", "the body holds an infinite number or is nested too deeply") from error
+
+
+def _with_model(body: bytes, entry: Mapping[str, Any]) -> bytes | None:
+    """Return a list of models with one more, or None where it is none."""
+    try:
+        listed = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    models = listed.get("data") if isinstance(listed, dict) else None
+    return json_bytes({**listed, "data": [*models, entry]}) if isinstance(models, list) else None
 
 
 # the verdict in the answer's body, where asked for

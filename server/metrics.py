@@ -84,6 +84,7 @@ class Metrics:
         self.conflicts = Counter("passageguard_conflicts_total", "Conflicts found, by type.", "type")
         self.failures = Counter("passageguard_check_failures_total", "Checks that failed, by reason.", "reason")
         self.upstream_errors = Counter("passageguard_upstream_errors_total", "Upstream failures, by kind.", "kind")
+        self.tokens = Counter("passageguard_tokens_total", "Tokens of the local model, by kind.", "kind")
         self.check_s = Histogram("passageguard_check_seconds", "Seconds of one check, its wait included.")
         self.upstream_s = Histogram("passageguard_upstream_seconds", "Seconds until an upstream's headers came.")
         self.request_s = Histogram("passageguard_request_seconds", "Seconds of one request, upstream included.")

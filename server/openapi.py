@@ -12,6 +12,11 @@ from typing import Any
 
 import guard
 
+from .completions import Asked
+from .extractors import FIELD
+from .schemas import ChatOptions
+
+CHATS, MODEL_LIST = "/v1/chat/completions", "/v1/models"
 Schema = Mapping[str, Any]
 Responses = dict[int | str, dict[str, Any]]
 
@@ -69,6 +74,29 @@ STATS = record(
         )
     ),
 )  # fmt: skip
+COUNT: Schema = {"type": "integer", "minimum": 0}
+TOKENS = record(prompt_tokens=COUNT, completion_tokens=COUNT, total_tokens=COUNT)
+MESSAGE = record(role={"const": "assistant"}, content=TEXT, refusal={"type": "null"})
+CHOICE = record(
+    index={"type": "integer"}, message=MESSAGE, logprobs={"type": "null"}, finish_reason={"enum": ["stop", "length"]}
+)
+COMPLETION: Schema = {
+    "type": "object", "required": ["id", "object", "created", "model", "choices", "usage"],
+    "properties": {
+        "id": TEXT, "object": {"const": "chat.completion"}, "created": {"type": "integer"}, "model": TEXT,
+        "choices": array(CHOICE), "usage": TOKENS, "passageguard": {"type": "object"},
+    },
+}  # fmt: skip
+MODEL = record(id=TEXT, object={"const": "model"}, created={"type": "integer"}, owned_by=TEXT)
+MODELS = record(object={"const": "list"}, data=array(MODEL))
+PART = {"type": "object", "required": ["type", "text"], "properties": {"type": {"const": "text"}, "text": TEXT}}
+ASKED_MESSAGE: Schema = {
+    "type": "object", "required": ["role", "content"],
+    "properties": {
+        "role": {"enum": ["system", "developer", "user", "assistant", "tool"]},
+        "content": {"oneOf": [TEXT, array(PART)]},
+    },
+}  # fmt: skip
 GUARDRAIL: Schema = {
     "type": "object", "additionalProperties": False, "required": ["action"],
     "properties": {
@@ -81,3 +109,29 @@ def answers(schema: Schema, description: str) -> Responses:
     """Return what a route answers: this, or an error."""
     error = {"description": "An error, with its code.", "content": {"application/json": {"schema": ERROR}}}
     return {200: {"description": description, "content": {"application/json": {"schema": schema}}}, "default": error}
+
+
+def with_chats(document: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """Return the document with the paths of the local model, where nobody else answers them."""
+    own = _inlined((schema := Asked.model_json_schema()), schema.get("$defs", {}))
+    options = _inlined((schema := ChatOptions.model_json_schema()), schema.get("$defs", {}))
+    messages = {"type": "array", "minItems": 1, "items": ASKED_MESSAGE}
+    fields = {**own["properties"], "model": {"const": model}, "messages": messages, FIELD: options}
+    body = {"type": "object", "required": ["model", "messages"], "properties": fields}
+    chats = answers(COMPLETION, "The answer; a stream of events where asked for.")
+    chats[200]["content"]["text/event-stream"] = {"schema": TEXT}
+    described = {
+        CHATS: {"post": _operation("Answer from the passages of the request.", chats, body)},
+        MODEL_LIST: {"get": _operation("List the model.", answers(MODELS, "The list."))},
+    }
+    return {**document, "paths": {**document["paths"], **described}}
+
+
+def _operation(description: str, responses: Responses, body: Schema | None = None) -> dict[str, Any]:
+    asked = {} if body is None else {
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}}
+    }  # fmt: skip
+    return {
+        "summary": description.rstrip("."), "description": description, **asked,
+        "responses": {str(status): response for status, response in responses.items()},
+    }  # fmt: skip

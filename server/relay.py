@@ -5,6 +5,8 @@ Knows nothing about passages.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from starlette.requests import Request
 from starlette.types import Send
 
@@ -40,3 +42,21 @@ async def send_on(answer: Answer, send: Send) -> None:
     async for chunk in answer.chunks:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
+
+
+async def held(chunks: AsyncIterator[bytes], limit: int) -> tuple[bytes, bool]:
+    """Return the body, and whether it is whole or was cut off beyond the limit."""
+    parts, size = [], 0
+    async for chunk in chunks:
+        parts.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            return b"".join(parts), False
+    return b"".join(parts), True
+
+
+async def chained(held: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield what was read already, and the rest."""
+    yield held
+    async for chunk in rest:
+        yield chunk

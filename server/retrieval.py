@@ -7,7 +7,7 @@ byte for byte.  Knows nothing about where passages sit in an answer.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
@@ -76,8 +76,8 @@ class Retrieval:
         visit: Visit,
     ) -> Answer:  # fmt: skip
         """Return the answer, repaired where it must be.  Raises `Refusal` for what is blocked."""
-        held, is_whole = await _held(answer.chunks, self._config.max_body_bytes)
-        answer = replace(answer, chunks=once(held) if is_whole else _chained(held, answer.chunks))
+        held, is_whole = await relay.held(answer.chunks, self._config.max_body_bytes)
+        answer = replace(answer, chunks=once(held) if is_whole else relay.chained(held, answer.chunks))
         try:
             if not is_whole or not answer.is_json:
                 raise Unreadable("the answer is too large (max_body_bytes), compressed, or no JSON")
@@ -151,20 +151,3 @@ def _parsed(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
-
-
-async def _held(chunks: AsyncIterator[bytes], limit: int) -> tuple[bytes, bool]:
-    """Return the body, and whether it is whole or was cut off beyond the limit."""
-    parts, size = [], 0
-    async for chunk in chunks:
-        parts.append(chunk)
-        size += len(chunk)
-        if size > limit:
-            return b"".join(parts), False
-    return b"".join(parts), True
-
-
-async def _chained(held: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield held
-    async for chunk in rest:
-        yield chunk

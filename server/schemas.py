@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -19,8 +19,10 @@ from .errors import Refusal, field_name
 from .extractors import FIELD
 
 MAX_BATCH = 100
-OPTIONS = ("on_conflict", "by_type", "include_verdict")  # may stand in headers, too: X-Passageguard-On-Conflict
+# these may stand in headers, too: X-Passageguard-On-Conflict
+OPTIONS = ("on_conflict", "by_type", "include_verdict", "include_trace")
 OURS = "x-passageguard-"
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def _or_text(schema: dict[str, Any]) -> None:
@@ -97,15 +99,21 @@ class ChatOptions(PolicyIn):
     """The field ``passageguard`` of a chat request."""
 
     include_verdict: bool = False
+    include_trace: bool = False
 
 
 def chat_options(value: Any) -> ChatOptions:
     """Return the options.  Raises `Refusal` naming the field at fault."""
+    return parsed(ChatOptions, value, (FIELD,))
+
+
+def parsed(model: type[Model], value: Any, inside: tuple[str, ...] = ()) -> Model:
+    """Return a value as the model; ``inside`` is the path to it.  Raises `Refusal` naming the field at fault."""
     try:
-        return ChatOptions.model_validate(value)
+        return model.model_validate(value)
     except ValidationError as error:
         first = error.errors()[0]
-        name = field_name((FIELD, *first["loc"]))
+        name = field_name((*inside, *first["loc"]))
         raise Refusal(400, "invalid_value", f"{name}: {first['msg']}", param=name) from error
 
 

@@ -96,6 +96,46 @@ def test_a_wrong_file_is_named(tmp_path):
         assert str(file) in str(caught.value)
 
 
+def test_a_file_may_be_yaml(tmp_path):
+    file = tmp_path / "server.yaml"
+    file.write_text(
+        "port: 1\nextractors: [tools]\nby_type:\n  date: report\nroutes:\n"
+        "  - preset: qdrant\n    upstream: http://localhost:6333\n    mount: /vectors\n"
+    )
+    config = load({}, {}, file)
+    assert config.port == 1 and config.extractors == ("tools",) and config.by_type == {"date": "report"}
+    assert [route.mount for route in config.retrievers()] == ["/vectors"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("s.toml", 'host = "h"\n\nport = 99999\n', "s.toml:3: port must lie in"),
+        ("s.toml", 'host = "h"\nprot = 1\n', "s.toml:2: prot: no such setting; did you mean port"),
+        ("s.toml", 'host = "h"\n[[routes]]\npreset = "x"\nupstream = "http://h"\n', r"s.toml:2: routes\[0\].preset"),
+        ("s.yaml", "host: h\nby_type:\n  date: explode\n", "s.yaml:2: by_type.date is 'explode'"),
+        ("s.yml", "host: h\n'deadline_s': 0\n", "s.yml:2: deadline_s must be positive"),
+        ("s.yaml", "a: [1", "cannot be read as YAML.*line 1"),
+        ("s.yaml", "!!python/object/apply:os.system [true]", "cannot be read as YAML"),
+        ("s.yaml", "- port", "must hold settings"),
+        ("s.yaml", "", "must hold settings"),
+        ("s.yaml", "5: 1", "no such setting"),
+    ],
+)
+def test_a_wrong_line_of_a_file_is_named(tmp_path, name, text, words):
+    file = tmp_path / name
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=f"(?s)^{tmp_path}/.*{words}"):
+        load({}, {}, file)
+
+
+def test_a_file_is_not_blamed_for_what_a_flag_says(tmp_path):
+    file = tmp_path / "server.toml"
+    file.write_text("port = 1\n")
+    with pytest.raises(ConfigError, match=r"^port must lie"):
+        load({"port": 99999}, {}, file)
+
+
 def test_the_key_is_never_shown():
     assert "s3cret" not in repr(ServerConfig(key="s3cret"))
     for key in ("s3cret with space", 5):

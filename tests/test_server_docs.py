@@ -33,7 +33,7 @@ def test_the_settings_of_the_page_are_taken(text, tmp_path):
     file = tmp_path / "server.toml"
     file.write_text(text, encoding="utf-8")
     config = load({}, {}, file)
-    assert config.upstream or config.retrievers()
+    assert config.upstream or config.local_model or config.retrievers()
 
 
 def test_the_commands_of_the_page_parse(cli, monkeypatch):
@@ -44,7 +44,7 @@ def test_the_commands_of_the_page_parse(cli, monkeypatch):
     commands = [line for text in blocks("bash") for line in text.splitlines() if line.startswith("passageguard ")]
     for command in commands:
         assert cli(*shlex.split(command)[1:]).code == 0
-    assert len(served) == len(commands) == 3
+    assert len(served) == len(commands) == 4
 
 
 @pytest.mark.model

@@ -1,10 +1,14 @@
 """The OpenAPI document: every answer fits it, whatever is sent, and nothing that is sent is an error of the server."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from serving import FIXTURES, NEW, OLD, FakeGuard
+from serving import FIXTURES, NEW, OLD, FakeGuard, eventually
+
+from guard import LanguageModel
 
 serve, upstream, shared_upstream, logged = FIXTURES
 
@@ -68,6 +72,54 @@ def test_answers_without_a_body_fit_the_document(client):
     client.post(CHECK, json={"passages": [OLD, NEW]})
     for path in (STATS, "/healthz", "/readyz", "/metrics"):
         assert fits(document, path, "get", client.get(path))
+
+
+CHATS, SMALL = "/v1/chat/completions", str(Path(__file__).parent.parent / "examples" / "small_lm")
+
+
+@pytest.fixture(scope="module")
+def libraries():
+    """Import what loads a language model, which takes longer than a test should wait for."""
+    return LanguageModel.load(SMALL)
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ({}, 200),
+        ({"documents": [OLD, NEW], "passageguard": {"include_verdict": True, "include_trace": True}}, 200),
+        ({"n": 2, "max_tokens": 3}, 200),
+        ({"stream": True}, 200),
+        ({"model": "local/other"}, 404),
+        ({"temperature": 9}, 400),
+    ],
+)
+def test_chats_of_the_local_model_fit_the_document(serve, libraries, more, status):
+    client = serve(FakeGuard(), upstream=None, local_model=SMALL)
+    eventually(lambda: client.get("/readyz").status_code == 200)
+    document = client.get("/openapi.json").json()
+    asked = {"model": "local/small_lm", "messages": [{"role": "user", "content": "Where?"}]}
+    response = client.post(CHATS, json={**asked, **more})
+    assert response.status_code == status and fits(document, CHATS, "post", response)
+    described = document["paths"][CHATS]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    is_valid = Draft202012Validator({**described, "components": document["components"]}).is_valid
+    assert is_valid({**asked, **more}) is (status == 200)
+    assert fits(document, "/v1/models", "get", client.get("/v1/models"))
+
+
+def test_chats_that_an_upstream_answers_are_not_described(serve, upstream):
+    client = serve(FakeGuard(), local_model=SMALL)
+    assert CHATS not in client.get("/openapi.json").json()["paths"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/metrics", "/v1/passageguard/check", "/openapi.json"])
+def test_another_method_on_an_own_path_is_refused_and_goes_to_no_retriever(serve, upstream, path):
+    routes = ({"preset": "qdrant", "upstream": upstream.url.removesuffix("/v1")},)
+    client = serve(FakeGuard(), routes=routes)
+    response = client.request("PATCH", path)
+    assert response.status_code == 405 and response.json()["error"]["code"] == "method_not_allowed"
+    assert response.headers["allow"] in ("GET", "POST", "GET, HEAD") and upstream.received == []
+    assert client.request("PATCH", "/collections").status_code == 200 and len(upstream.received) == 1
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -77,7 +77,8 @@ def environment(tmp_path_factory):
         port = free.getsockname()[1]
     path = f"{folder}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     upstream = f"http://127.0.0.1:{model.server_port}"
-    yield {**os.environ, "PATH": path, "PASSAGEGUARD_PORT": str(port), "PASSAGEGUARD_UPSTREAM": upstream}
+    settings = {"PORT": str(port), "UPSTREAM": upstream, "LOCAL_MODEL": "examples/small_lm"}
+    yield {**os.environ, "PATH": path, **{f"PASSAGEGUARD_{name}": value for name, value in settings.items()}}
     model.shutdown()
 
 
@@ -131,7 +132,17 @@ def test_the_block_of_the_readme_for_the_gateway(server, environment, monkeypatc
     pytest.importorskip("openai")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
     exec(block("gateway").replace("8780", environment["PASSAGEGUARD_PORT"]), {})
-    assert capsys.readouterr().out == "annotated 3 notes\n"
+    assert capsys.readouterr().out == "annotated 3 notes\n3 notes"
+
+
+@pytest.mark.clients
+def test_the_block_of_the_page_for_the_local_model(server, environment, capsys):
+    pytest.importorskip("openai")
+    page = (ROOT / "docs" / "proxy.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"<!-- run: local -->\n```python\n(.*?)```", page, re.S)
+    (printed,) = re.findall(r"<!-- printed: local -->\n```text\n(.*?)```", page, re.S)
+    exec(code.replace("8780", environment["PASSAGEGUARD_PORT"]), {})
+    assert capsys.readouterr().out == printed
 
 
 @pytest.mark.clients

@@ -11,7 +11,7 @@ last question.  A model without a template reads it as a transcript.  Knows noth
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from threading import Event as Flag
 from typing import Any, NoReturn, Self
@@ -25,7 +25,7 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import Field
 
-from decoding import Event, Finish, PromptPair, Settings, chat_prompts, plain_prompts, stream
+from decoding import GrowingText, PromptPair, Settings, chat_prompts, plain_prompts, stream
 from detectors.errors import ConfigError, InputError
 from guard.answer_gate import gate
 from guard.integrations.documents import KEY, context_text, note_in
@@ -156,18 +156,20 @@ class ChatPassageGuard(Guarded, BaseChatModel):
         """Yield the answer's text as it grows; the last chunk carries usage and metadata."""
         request = _Request.read(messages, given.get("documents", ()))
         settings = self._settings({k: v for k, v in given.items() if k != "documents"})
-        answer = _Answer(self.tokenizer, (self.stop or []) if stop is None else stop)
+        stops = (self.stop or []) if stop is None else stop
+        answer, flipped = GrowingText(self.tokenizer, stops), 0
         outcome = self.judge(request.documents, request.question)
         self.call_back(outcome)
         trust = gate(outcome.unless_blocked().verdict, None).trust * settings["trust"]
         prompts = self._prompts(request, outcome)
         for event in stream(
-            self.model, [prompts.context_ids], [prompts.prior_ids], self._decoding(settings, answer.stops),
+            self.model, [prompts.context_ids], [prompts.prior_ids], self._decoding(settings, stops),
             trust=trust, seed=settings["seed"], tokenizer=self.tokenizer, cancelled=lambda _: is_gone(),
         ):  # fmt: skip
+            flipped += event.step is not None and event.step.flipped
             if new := answer.grown(event):
                 yield ChatGenerationChunk(message=AIMessageChunk(content=new))
-        told = {**_verdict(outcome), "trust": trust, "flipped": answer.flipped}
+        told = {**_verdict(outcome), "trust": trust, "flipped": flipped}
         said = {"model_name": self._model_name, "finish_reason": answer.reason, KEY: told}
         usage = _usage(len(prompts.context_ids), len(answer.token_ids))
         yield ChatGenerationChunk(
@@ -211,7 +213,7 @@ class _Request:
     """What messages ask: the system's instructions, the turns before the question, the question, the passages."""
 
     instructions: str
-    history: list[dict[str, str]]
+    history: list[tuple[str, str]]
     question: str
     documents: list[Document]
 
@@ -232,40 +234,15 @@ class _Request:
         if not turns or turns[-1][0] != "user":
             last = f"the last turn is of the role {turns[-1][0]!r}" if turns else "the messages hold no question"
             raise InputError(f"{last}: end with a HumanMessage with text; only results of tools may follow it")
-        history = [{"role": role, "content": text} for role, text in turns[:-1]]
-        return cls("\n\n".join(instructions), history, turns[-1][1], _once(found))
+        return cls("\n\n".join(instructions), turns[:-1], turns[-1][1], _once(found))
 
     @property
     def transcript(self) -> str:
         """The whole conversation as text; the question alone where nothing was said before."""
         if not self.history:
             return self.question
-        turns = [*self.history, {"role": "user", "content": self.question}]
-        return "\n\n".join(f"{turn['role'].capitalize()}: {turn['content']}" for turn in turns)
-
-
-@dataclass
-class _Answer:
-    """An answer as it grows: its tokens, how many of them the contrast changed, the text that was handed out."""
-
-    tokenizer: Any
-    stops: Sequence[str]
-    token_ids: list[int] = field(default_factory=list)
-    flipped: int = 0
-    text: str = ""
-    reason: str = ""
-
-    def grown(self, event: Event) -> str:
-        """Take in one event of the decoder and return the text that is new and sure to stay."""
-        if event.step is not None:
-            self.token_ids.append(event.step.token_id)
-            self.flipped += event.step.flipped
-        if event.finish is not None:
-            self.reason = "stop" if event.finish in (Finish.EOS, Finish.STOP) else event.finish.value
-        text = self.tokenizer.decode(self.token_ids, skip_special_tokens=True)
-        shown = _settled(text, self.stops, is_final=event.finish is not None)
-        new, self.text = shown[len(self.text) :], max(shown, self.text, key=len)
-        return new
+        turns = [*self.history, ("user", self.question)]
+        return "\n\n".join(f"{role.capitalize()}: {text}" for role, text in turns)
 
 
 def _retrieved(message: ToolMessage, number: int) -> list[Document]:
@@ -312,16 +289,6 @@ def _passages(outcome: Outcome) -> list[str]:
     if not any(note_in(d.metadata) for d in documents):
         return [d.page_content for d in documents]
     return [context_text(((d.id or "", d.page_content, note_in(d.metadata)) for d in documents), outcome.notice)]
-
-
-def _settled(text: str, stops: Sequence[str], *, is_final: bool) -> str:
-    """Return what of an answer's text no later token can take back: no begun character, no begun stop string."""
-    text = min((text.split(stop, 1)[0] for stop in stops), key=len, default=text)
-    if is_final:
-        return text
-    text = text.rstrip("\ufffd")
-    begun = (n for stop in stops for n in range(1, len(stop)) if text.endswith(stop[:n]))
-    return text[: len(text) - max(begun, default=0)]
 
 
 def _usage(input_tokens: int, output_tokens: int) -> UsageMetadata:
