@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from .comparison import readable
 from .evidence import Passage, ScoredPair, Sentence, SentencePair, Span
 from .nli import CONTRADICTION, ENTAILMENT, Scorer
 from .protocols import Material
@@ -87,7 +88,10 @@ class Stance:
 
 
 def _quoted(passage: Passage, asked: frozenset[str], said: Answer) -> Sentence:
-    """Return, of the sentences that answer most clearly, the one with most words of the question."""
+    """Return, of the sentences that answer most clearly, the one with most words of the question.
+
+    One that opens with a pronoun counts with what it stands for, and rather than that.
+    """
     if not said.sentences:
         return Sentence(Span(passage.id, 0, len(passage.text), passage.text))
-    return max(said.sentences, key=lambda s: len(asked & content_words(s.text)))
+    return max(said.sentences, key=lambda s: (len(asked & content_words(readable(s))), bool(s.before)))
