@@ -27,6 +27,7 @@ from .extractors import EXTRACTORS
 from .routes import Route
 
 PREFIX = "PASSAGEGUARD_"
+ELSEWHERE = frozenset({"cache_dir"})  # variables of other commands
 CHOICES = {"documents": ("native", "rendered", "stripped"), "on_error": ("open", "closed")}
 POSITIVE = (
     "local_slots", "local_max_tokens",
@@ -191,6 +192,7 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | 
     for name in from_file:
         _require_known(str(name), f"{_place(file, name)}: {name}", list(_KINDS))
     variables = {k[len(PREFIX) :].lower(): v for k, v in environment.items() if k.startswith(PREFIX)}
+    variables = {name: text for name, text in variables.items() if name not in ELSEWHERE}
     for name in variables:
         _require_known(name, f"environment variable {PREFIX}{name.upper()}", [k for k in _KINDS if k != "routes"])
     from_environment = {name: _parsed(name, text) for name, text in variables.items()}

@@ -479,7 +479,7 @@ def test_every_bad_file_of_a_folder_is_named_and_the_rest_is_audited(whole, cli,
     class Silent:
         is_cautious = False
 
-        def __init__(self, *rest):
+        def __init__(self, *rest, **more):
             pass
 
         def check(self, passages, progress=None):

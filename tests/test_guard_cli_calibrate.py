@@ -50,6 +50,7 @@ def models(monkeypatch):
     """Put the fakes in place of the bundled models."""
     fake = FakeNLI()
     monkeypatch.setattr(nli, "load", lambda *names: fake)
+    monkeypatch.setattr(nli.NLIModel, "like", lambda model, **_: model)
     monkeypatch.setattr(encoder, "load", lambda *names: Alike())
     return fake
 
@@ -234,8 +235,8 @@ def test_check_audit_and_eval_take_the_file(cli, models, tmp_path):
     silent = stored(tmp_path / "silent.json", threshold=1.0)
     assert cli("check", "-", stdin=passages).code == 1
     assert cli("check", "-", "--calibration", silent, stdin=passages).code == 0
-    assert cli("audit", tmp_path / "docs").code == 1
-    assert cli("audit", tmp_path / "docs", "--calibration", silent).code == 0
+    assert cli("audit", tmp_path / "docs", "--no-cache").code == 1
+    assert cli("audit", tmp_path / "docs", "--no-cache", "--calibration", silent).code == 0
     ran = cli("eval", labelled, "--calibration", silent, "--format", "json", "--bootstrap", "0")
     facts = json.loads(ran.out)["run"]
     assert facts["threshold"] == 1.0 and facts["calibration"] == silent
@@ -279,7 +280,7 @@ def test_bad_input_is_one_line_and_exit_code_2(cli, models, tmp_path, some, opti
     assert list(tmp_path.iterdir()) == [tmp_path / "r.jsonl"]
 
 
-@pytest.mark.parametrize("command", [["check", "-"], ["audit", "."], ["eval", "r.jsonl"]])
+@pytest.mark.parametrize("command", [["check", "-"], ["audit", ".", "--no-cache"], ["eval", "r.jsonl"]])
 def test_a_file_that_cannot_be_used_is_one_line_in_every_command(cli, models, tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "r.jsonl", rows(20))

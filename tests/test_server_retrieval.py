@@ -288,10 +288,11 @@ def test_no_text_of_a_retriever_reaches_logs_and_metrics(serve, upstream, logged
     record = {"content": f"{canary} {OLD}", "score": 1, "title": canary, "metadata": {"document_id": canary}}
     upstream.script = said({"records": [record, {"content": NEW, "score": 0.5, "metadata": {}}]})
     client = serve(on_conflict="drop")
-    retrieval(client, asked={"query": canary}, headers={"X-Passageguard-Query": canary})
+    one = retrieval(client, asked={"query": canary}, headers={"X-Passageguard-Query": canary})
     upstream.script = said(f'{{"records": ["{canary}'.encode())
-    retrieval(client, asked={"query": canary})
-    eventually(lambda: sum('"event": "request"' in line for line in logged) == 2)
+    two = retrieval(client, asked={"query": canary})
+    requests = [response.headers["x-request-id"] for response in (one, two)]
+    eventually(lambda: all(any('"event": "request"' in line and id in line for line in logged) for id in requests))
     assert canary not in "".join(logged) and canary not in client.get("/metrics").text
 
 
