@@ -134,15 +134,11 @@ def _narrow(cache: Cache, positions: slice) -> None:
 
 def _forward(model: Any, token_ids: Tensor, mask: Tensor, positions: Tensor, cache: Cache) -> Tensor:
     """Return the logits of the last position only, (rows, vocab), and let the cache grow."""
+    named = {"cache" if _takes(model, "cache") else "past_key_values": cache}  # `cache` from transformers 5.24 on
     last_only = {"logits_to_keep": 1} if _takes(model, "logits_to_keep") else {}
     output = model(
-        input_ids=token_ids,
-        attention_mask=mask,
-        position_ids=positions,
-        past_key_values=cache,
-        use_cache=True,
-        **last_only,
-    )
+        input_ids=token_ids, attention_mask=mask, position_ids=positions, use_cache=True, **named, **last_only
+    )  # fmt: skip
     return torch.as_tensor(output.logits[:, -1])
 
 
