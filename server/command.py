@@ -218,7 +218,8 @@ def _log_to_stderr() -> None:
 
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
-    for name in ("server", "uvicorn"):
+    logging.captureWarnings(True)  # a library's warning is a line of JSON, too
+    for name in ("server", "uvicorn", "py.warnings"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(logging.INFO)

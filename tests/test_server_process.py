@@ -192,3 +192,10 @@ def test_a_model_that_cannot_be_loaded_ends_the_server_with_one_line(environment
     last = ran.stderr.splitlines()[-1]
     assert ran.returncode == 2 and last.startswith("passageguard: error: ") and "none" in last
     assert "Traceback" not in ran.stderr
+
+
+def test_a_warning_of_a_library_is_a_line_of_the_log(environment):
+    code = "import warnings; from server.command import _log_to_stderr as log; log(); warnings.warn('old name')"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    (line,) = map(json.loads, ran.stderr.splitlines())
+    assert line["level"] == "warning" and "old name" in line["event"]
