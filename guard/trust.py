@@ -10,14 +10,15 @@ The order, strongest first:
 4. retrieval rank, which carries no truth, only to break a tie.
 
 A passage that replaces another speaks with at least its authority and date; so 1 to 3 never form a circle.
-Metadata is taken as the owner's word.  Knows nothing about conflicts or actions.
+Metadata is taken as the owner's word; `usable` takes out what says nothing to these rules, such as a date in words.
+Knows nothing about conflicts or actions.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from graphlib import CycleError, TopologicalSorter
@@ -83,6 +84,29 @@ def ordering(passages: Sequence[Passage], rules: TrustRules) -> dict[str, Trust]
     for passage_id in _bottom_up(below):
         done[passage_id] = _inherit(own[passage_id], [done[i] for i in below[passage_id]])
     return {passage_id: done[passage_id] for passage_id in own}
+
+
+def usable(passage: Passage, rules: TrustRules) -> tuple[Passage, tuple[str, ...]]:
+    """Return the passage without the metadata that `ordering` would refuse, and what is wrong with each piece of it.
+
+    >>> usable(Passage("a", "20 days.", {"date": "spring", "page": 3}), TrustRules())[0].metadata
+    {'page': 3}
+    """
+    if not isinstance(passage.metadata, Mapping):
+        return passage, ()
+    readers: dict[str, Callable[[Passage], object]] = {
+        "supersedes": _superseded, "authority": lambda p: _authority(p, rules), "effective_date": _date, "date": _date
+    }  # fmt: skip
+    if not rules.prefer_newer:
+        del readers["effective_date"], readers["date"]
+    left, wrong = dict(passage.metadata), list[str]()
+    for name, read in readers.items():
+        try:
+            read(replace(passage, metadata={name: passage.metadata.get(name)}))
+        except InputError as error:
+            wrong.append(str(error).removeprefix(f"passage {passage.id!r}: "))
+            del left[name]
+    return (replace(passage, metadata=left) if wrong else passage), tuple(wrong)
 
 
 def declared_rule(a: Trust, b: Trust) -> str | None:

@@ -41,6 +41,23 @@ def test_chat_prompts_use_the_template_and_differ_by_one_block(instructions):
     assert without_the_context(pair) == pair.prior_ids
 
 
+@pytest.mark.parametrize("before", ["Hi.", f"Context:\n{PASSAGES[0]}\n\n{PASSAGES[1]}\n\n{QUESTION}"])
+def test_what_was_said_before_stands_in_its_roles_before_the_context(before):
+    said = [{"role": "user", "content": before}, {"role": "assistant", "content": "Yes?"}]
+    pair = chat_prompts(tokenizer(TEMPLATE), QUESTION, PASSAGES, "Be brief.", said)
+    head = f"<|system|>Be brief.<|end|><|user|>{before.strip()}<|end|><|assistant|>Yes?<|end|><|user|>"
+    assert pair.prior_text == f"{head}{QUESTION}<|end|><|assistant|>"
+    assert pair.context_text.startswith(f"{head}Context:\n")
+    assert pair.context_text.endswith(pair.prior_text.removeprefix(head))
+
+
+def test_a_template_that_refuses_a_role_is_an_error_that_names_the_roles():
+    strict = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}" + TEMPLATE
+    assert chat_prompts(tokenizer(strict), QUESTION, PASSAGES)
+    with pytest.raises(DecodingError, match="refuses messages of system, user: no system role"):
+        chat_prompts(tokenizer(strict), QUESTION, PASSAGES, "Be brief.")
+
+
 @pytest.mark.parametrize("instructions", ["", "Answer in one word."])
 def test_plain_prompts_need_no_template_and_differ_by_one_block(instructions):
     pair = plain_prompts(tokenizer(), QUESTION, PASSAGES, instructions)

@@ -596,7 +596,10 @@ def blank_pdf(path, password=None):
         ("a.docx", b"PK broken", "a.docx: not a docx"),
         ("a.docx", b"\xd0\xcf\x11\xe0 old", "a.docx: an old Word document or an encrypted one"),
         ("a.pdf", b"%PDF-1.4 broken", "a.pdf: a broken PDF"),
-        ("a.pdf", b"", "a.pdf: a broken PDF"),
+        ("a.pdf", b"", "a.pdf: empty"),
+        ("a.pdf", b"<html>", "a.pdf: not a PDF, or a broken one"),
+        ("a.txt", b"\x1f\x8b\x08 packed", "a.txt: a gzip archive, not text; unpack it first"),
+        ("a.md", b"\x89PNG\r\n\x1a\n", "a.md: a picture, not text"),
         ("a.pdf", lambda p: blank_pdf(p), "a.pdf: a PDF without text (scanned pages?)"),
         ("a.pdf", lambda p: blank_pdf(p, "secret"), "a.pdf: an encrypted PDF"),
         ("a.json", b'["a",\n "b" "c"]', "a.json: not valid JSON: Expecting ',' delimiter at line 2"),
@@ -640,7 +643,7 @@ def test_files_and_folders_without_permission_are_named(tmp_path, monkeypatch):
     for name in ("good.md", "locked.md"):
         (tmp_path / name).write_text(name)
     (tmp_path / "closed").mkdir()
-    real_bytes, real_list, real_scan = Path.read_bytes, os.listdir, os.scandir
+    real_open, real_list, real_scan = Path.open, os.listdir, os.scandir
 
     def guarded(real, locked):
         def call(path, *rest):
@@ -650,7 +653,7 @@ def test_files_and_folders_without_permission_are_named(tmp_path, monkeypatch):
 
         return call
 
-    monkeypatch.setattr(Path, "read_bytes", guarded(real_bytes, "locked.md"))
+    monkeypatch.setattr(Path, "open", guarded(real_open, "locked.md"))
     monkeypatch.setattr(os, "listdir", guarded(real_list, "closed"))
     monkeypatch.setattr(os, "scandir", guarded(real_scan, "closed"))
     messages = []

@@ -62,13 +62,6 @@ def test_an_example_prints_what_its_page_shows(name, example):
     assert command == f"examples/{example}" and printed(example) == shown
 
 
-@needs("langchain")
-def test_the_agents_model_reads_the_notes():
-    out = printed("langchain_agent.py")
-    assert out.startswith("human: ") and out.count(NOTE) == 2
-    assert out.endswith("ai: The documents disagree: the handbook says 25 days, the amendment 28.\n\n")
-
-
 def llamaindex():
     from llama_index.core import VectorStoreIndex
     from llama_index.core.embeddings import MockEmbedding

@@ -9,8 +9,8 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
+from integrating import SameForAll
 
 from detectors.evidence import Passage
 from detectors.verifier import VerifierConfig
@@ -25,11 +25,6 @@ FRAMEWORKS = {
     "haystack": "haystack",
 }  # fmt: skip
 FORM = Form(dict, lambda d: Passage(d["id"], d["text"]), lambda d, i, said: {**d, "name": i, "said": said})
-
-
-class SameForAll:
-    def encode(self, texts):
-        return np.full((len(texts), 4), 0.5, dtype=np.float32)
 
 
 def guarded(action=Action.ANNOTATE, **settings):
@@ -122,3 +117,24 @@ def test_a_framework_is_imported_by_its_own_package_alone():
     code = f"import sys, guard.integrations.guarded; print(sorted({unwanted} & {{*sys.modules}}))"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.model
+def test_after_loading_a_check_imports_nothing_and_a_full_collection_has_little_to_look_at():
+    code = """
+import gc, sys
+from langchain_core.documents import Document
+from guard.integrations.langchain import PassageGuardCompressor
+compressor = PassageGuardCompressor()
+compressor.load()
+modules, frozen = set(sys.modules), gc.get_freeze_count()
+documents = [Document(f"Employees receive {days} days of annual leave.", id=str(days)) for days in (25, 30)]
+for _ in range(3):
+    found = compressor.compress_documents(documents, "")
+    assert all(d.metadata["passageguard"]["verdict"] == "conflict" for d in found)
+PassageGuardCompressor().load()
+print(sorted(set(sys.modules) - modules), frozen > 100_000, len(gc.get_objects()) < 20_000)
+print(gc.get_freeze_count() <= frozen)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert ran.stdout.split() == ["[]", "True", "True", "True"], ran.stdout + ran.stderr

@@ -5,9 +5,7 @@ import copy
 import json
 import os
 import pickle
-from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
 import pytest
 
 os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
@@ -17,8 +15,8 @@ from haystack import Document, Pipeline, component
 from haystack.components.builders import PromptBuilder
 from haystack.components.retrievers.in_memory import InMemoryBM25Retriever
 from haystack.document_stores.in_memory import InMemoryDocumentStore
+from integrating import guard_for
 
-import guard.integrations.haystack as integration
 from guard import Action, ConfigError, Guard, GuardConfig, InputError, Policy, Verdict
 from guard.integrations.haystack import KEY, ContextBlockedError, PassageGuardChecker
 
@@ -30,15 +28,6 @@ except ImportError:
 pytestmark = pytest.mark.clients
 
 QUESTION = "How many days of annual leave?"
-
-
-class SameForAll:
-    def encode(self, texts):
-        return np.full((len(texts), 4), 0.5, dtype=np.float32)
-
-
-def guard_for(action=Action.ANNOTATE):
-    return Guard(GuardConfig(detectors=("values",), policy=Policy(action)), encoder=SameForAll())
 
 
 def checker(action=Action.ANNOTATE, **settings):
@@ -124,7 +113,6 @@ def test_documents_without_ids_text_or_plain_metadata():
         (["text"], r"documents\[0\] must be a Document, not str"),
         ("text", "documents must be a list of Document, not str"),
         (None, "documents must be a list of Document, not NoneType"),
-        ([leave(1, "a", date="spring"), leave(2, "b")], "ISO 8601"),
     ],
 )
 def test_what_cannot_be_checked_is_named(documents, message):
@@ -139,25 +127,12 @@ def test_what_cannot_be_checked_is_named(documents, message):
 
 @component
 class Listed:
-    """Returns its documents; awaited only, or with an error, where it is told so."""
-
-    def __init__(self, documents, only_awaited=False, error=None):
-        self.documents, self.only_awaited, self.error = documents, only_awaited, error
-
-    def _found(self):
-        if self.error:
-            raise self.error
-        return {"documents": self.documents}
+    def __init__(self, documents):
+        self.documents = documents
 
     @component.output_types(documents=list[Document])
     def run(self, query: str):
-        if self.only_awaited:
-            raise NotImplementedError("no blocking client")
-        return self._found()
-
-    @component.output_types(documents=list[Document])
-    async def run_async(self, query: str):
-        return self._found()
+        return {"documents": self.documents}
 
 
 TEMPLATE = "{{ context }}\n\nQuestion: {{ query }}"
@@ -198,16 +173,6 @@ def test_a_blocked_context_ends_the_pipeline():
         with pytest.raises(Exception, match="All passages were withheld") as caught:
             run(pipeline(Listed(given), kind, checker(Action.BLOCK)))
         assert isinstance(caught.value.__cause__ or caught.value, ContextBlockedError)
-
-
-def test_retrievers_that_fail_return_nothing_or_are_only_asynchronous():
-    with pytest.raises(Exception, match="the index is down"):
-        ran(pipeline(Listed([], error=ConnectionError("the index is down"))))
-    with pytest.raises(Exception, match="no blocking client"):
-        ran(pipeline(Listed([PORTAL], only_awaited=True)))
-    out = awaited(pipeline(Listed([leave(25, "old"), leave(30, "new")], only_awaited=True), AsyncPipeline))
-    assert out["prompt"]["prompt"].count("This passage conflicts with") == 2
-    assert ran(pipeline(Listed([])))["guard"]["verdict"] == {}
 
 
 def test_a_document_store_and_a_k_of_nothing():
@@ -259,25 +224,3 @@ def test_it_pickles_as_its_configuration_and_deep_copies_share_the_guard():
     assert set(vars(again.guard)) == set(vars(guard_for()))
     assert copy.deepcopy(made)._guarded.guard is made._guarded.guard
     assert ids(pickle.loads(pickle.dumps(made)).run(given)["documents"]) == ["old"]
-
-
-def test_200_at_once_equal_one_by_one_in_tasks_and_threads():
-    sets = [[leave(n, "a"), leave(n + (n % 3 == 0), "b")] for n in range(200)]
-    expected = [checker().run(documents) for documents in sets]
-    assert {out["verdict"]["status"] for out in expected} == {"clean", "conflict"}
-    made = checker()
-
-    async def all_at_once():
-        return await asyncio.gather(*(made.run_async(documents) for documents in sets))
-
-    assert asyncio.run(all_at_once()) == expected
-    with ThreadPoolExecutor(16) as pool:
-        assert list(pool.map(made.run, sets)) == expected
-
-
-def test_the_package_that_is_needed_is_named(monkeypatch):
-    monkeypatch.setattr("guard.integrations.lazily.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match="pip install haystack-ai"):
-        integration.PassageGuardChecker  # noqa: B018
-    with pytest.raises(AttributeError, match="no attribute 'Mystery'"):
-        integration.Mystery  # noqa: B018

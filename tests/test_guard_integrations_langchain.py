@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from integrating import SameForAll
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
@@ -22,10 +23,10 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import PromptTemplate
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda, RunnablePassthrough
+from langchain_core.tracers import LangChainTracer
 from langchain_core.vectorstores import InMemoryVectorStore
 from pydantic import Field
 
-import guard.integrations.langchain as integration
 from detectors.nli import NLIModel
 from guard import Action, ConfigError, Guard, GuardConfig, InputError, PassageGuardError, Policy, TrustRules
 from guard.integrations.guarded import CHECKS_AT_ONCE
@@ -41,13 +42,6 @@ from guard.integrations.langchain import (
 
 ROOT = Path(__file__).parent.parent
 QUESTION = "How many days of annual leave?"
-
-
-class SameForAll:
-    """An encoder by which every sentence may be compared with every other."""
-
-    def encode(self, texts):
-        return np.full((len(texts), 4), 0.5, dtype=np.float32)
 
 
 class ByNumbers:
@@ -139,9 +133,25 @@ def test_trust_is_read_from_metadata_as_the_core_reads_it():
     assert kept(documents=[a, leave(30, "b", authority=0.9)]) == ["b"]
     trust = TrustRules(authority={"handbook": 0.9})
     assert kept(documents=[a, leave(30, "b", source="handbook")], trust=trust) == ["b"]
-    with pytest.raises(InputError, match=r"passage 'b': metadata 'date'.*ISO 8601"):
-        compressed([a, leave(30, "b", date="spring")])
-    assert len(compressed([a, leave(30, "b", date="spring")], trust=TrustRules(prefer_newer=False))) == 2
+    assert kept(documents=[a, leave(30, "b", date="spring", supersedes="a")]) == ["b"]
+
+
+def test_metadata_that_trust_cannot_read_is_ignored_and_the_verdict_says_so_where_it_could_have_decided():
+    odd = {"date": "spring", "authority": "Ministry of Labour", "supersedes": 3}
+    told = []
+    compressor = PassageGuardCompressor(guard=guard_for(Action.DROP), on_verdict=told.append)
+    (out,) = compressor.compress_documents([leave(30, "b", **odd), leave(25, "a")], QUESTION)
+    assert {k: out.metadata[k] for k in odd} == odd and told[0].status == "conflict"
+    unread = [u.reason for u in told[0].unverified]
+    assert {u.subject for u in told[0].unverified} == {"b"} and len(unread) == 3
+    assert "not used: metadata 'date' is 'spring'; give an ISO 8601 date such as 2024-05-31" in unread
+    compressor.compress_documents([leave(30, "b", **odd), CANTEEN], QUESTION)
+    assert told[1].status == "clean" and told[1].unverified == ()
+    by_source = PassageGuardCompressor(
+        guard=guard_for(Action.DROP, trust=TrustRules(prefer_newer=False)), on_verdict=told.append
+    )
+    by_source.compress_documents([leave(30, "b", date="spring"), leave(25, "a")], QUESTION)
+    assert told[2].unverified == ()
 
 
 def test_documents_without_ids_get_the_same_ids_in_any_order_and_company():
@@ -284,6 +294,42 @@ def test_events_reach_a_stream_of_events():
         return [e["name"] for e in events if e["event"] == "on_custom_event"]
 
     assert asyncio.run(names()) == [EVENT]
+
+
+class LangSmith:
+    """What a LangSmith client is sent, by name of the run: its input, its output, its parent."""
+
+    tracing_queue = None
+
+    def __init__(self):
+        self.runs = {}
+
+    def create_run(self, name=None, inputs=None, run_type=None, **run):
+        self.runs[run["id"]] = {"name": name, "inputs": inputs, "parent": run.get("parent_run_id")}
+
+    def update_run(self, run_id=None, outputs=None, **run):
+        self.runs[run_id or run["id"]]["outputs"] = outputs
+
+
+def test_langsmith_is_sent_the_full_verdict_as_a_run_of_its_own():
+    told, given = [], [leave(25, "a"), leave(30, "b")]
+    source = ListRetriever(documents=given)
+    retriever = PassageGuardRetriever(retriever=source, guard=guard_for(Action.DROP), on_verdict=told.append)
+    runnable = PassageGuardRunnable(guard=guard_for(Action.DROP), on_verdict=told.append)
+    compressing = RunnableLambda(
+        lambda documents, config: PassageGuardCompressor(
+            guard=guard_for(Action.DROP), on_verdict=told.append
+        ).compress_documents(documents, QUESTION, config["callbacks"])
+    )
+    for made, query in ((retriever, QUESTION), (runnable, {"documents": given}), (compressing, given)):
+        for call in (made.invoke, lambda *args, made=made: asyncio.run(made.ainvoke(*args))):
+            client = LangSmith()
+            call(query, {"callbacks": [LangChainTracer(client=client)]})
+            (run,) = [run for run in client.runs.values() if run["name"] == "PassageGuard"]
+            assert run["outputs"] == told[-1].to_dict() and run["outputs"]["removed"][0]["id"] == "b"
+            assert run["inputs"] == {"passages": ["a", "b"]}
+            assert client.runs[run["parent"]]["parent"] is None
+            assert json.dumps(run, default=str)
 
 
 # ---------------------------------------------------------------- runnable
@@ -558,14 +604,6 @@ def test_only_the_integrations_import_langchain():
     assert ran.stdout.split() == ["False", "False", "False"]
 
 
-def test_the_middleware_names_the_package_that_it_needs(monkeypatch):
-    monkeypatch.setattr("guard.integrations.lazily.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match="pip install langchain"):
-        integration.PassageGuardMiddleware  # noqa: B018
-    with pytest.raises(AttributeError, match="no attribute 'PassageGuardMystery'"):
-        integration.PassageGuardMystery  # noqa: B018
-
-
 # ---------------------------------------------------------------- the bundled models
 
 
@@ -577,6 +615,7 @@ def test_200_at_once_with_the_bundled_models_use_one_copy():
         Document("Leave is booked in the staff portal.", id="c"),
     ]
     source = ListRetriever(documents=documents)
+    gc.unfreeze()  # what is frozen cannot be counted
     before = {id(thing) for thing in gc.get_objects() if type(thing) is NLIModel}
     retriever = PassageGuardRetriever(retriever=source, guard=Guard(GuardConfig(policy=Policy(Action.DROP))), k=2)
     retriever.load()
@@ -585,5 +624,6 @@ def test_200_at_once_with_the_bundled_models_use_one_copy():
     expected = [retriever.invoke(q) for q in questions]
     assert [d.id for d in expected[0]] == ["b", "c"]
     assert all_at_once([partial(retriever.ainvoke, question) for question in questions]) == expected
+    gc.unfreeze()
     after = {id(thing) for thing in gc.get_objects() if type(thing) is NLIModel}
-    assert after - before <= {id(retriever.guard.scorer)}
+    assert id(retriever.guard.scorer) in after and after - before <= {id(retriever.guard.scorer)}

@@ -9,19 +9,20 @@ import functools
 import pickle
 import threading
 
-import numpy as np
 import pytest
 import torch
+from integrating import SameForAll, guard_for
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.tools import tool
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from decoding import DecodingError, chat_prompts, generate, plain_prompts
-from guard import Action, ConfigError, Guard, GuardConfig, InputError, Policy
+from guard import Action, ConfigError, Guard, InputError
 from guard.integrations.langchain import KEY, ChatPassageGuard, ContextBlockedError, PassageGuardCompressor
 
 QUESTION = "How many days of annual leave?"
@@ -54,15 +55,6 @@ def model():
     return LlamaForCausalLM(config).eval()
 
 
-class SameForAll:
-    def encode(self, texts):
-        return np.full((len(texts), 4), 0.5, dtype=np.float32)
-
-
-def guard_for(action=Action.ANNOTATE):
-    return Guard(GuardConfig(detectors=("values",), policy=Policy(action)), encoder=SameForAll())
-
-
 def chat(template=None, action=Action.ANNOTATE, **settings):
     given = {"model": model(), "tokenizer": tokenizer(template), "guard": guard_for(action), "max_tokens": 24}
     return ChatPassageGuard(**{**given, **settings})
@@ -80,6 +72,7 @@ def decoded(passages, question=QUESTION, instructions="", template=None, **setti
 
 
 A, B = leave(25, "a"), leave(30, "b")
+PORTAL = Document("Leave is booked in the portal.", id="portal")
 
 
 # ---------------------------------------------------------------- what is decoded
@@ -137,17 +130,82 @@ def test_tool_messages_are_passages():
     assert mixed.content == decoded(["Leave is booked in the portal.", A.page_content]).text
 
 
-def test_a_failed_tool_call_is_a_turn_and_no_passage():
+CALL = AIMessage("Let me look.", tool_calls=[{"name": "search", "args": {}, "id": "1", "type": "tool_call"}])
+
+
+@pytest.mark.parametrize("template", [None, TEMPLATE])
+def test_an_agents_steps_are_no_turns_and_what_several_calls_found_is_read_once(template):
+    found = [ToolMessage("…", artifact=documents, tool_call_id="1") for documents in ([A, PORTAL], [PORTAL, A])]
+    message = chat(template).invoke([HumanMessage(QUESTION), CALL, found[0], CALL, found[1]])
+    assert message.content == decoded([A.page_content, PORTAL.page_content], template=template).text
+
+
+def test_a_failed_tool_call_is_told_and_no_passage():
     failed = ToolMessage("The index is down.", status="error", tool_call_id="1")
-    question = f"User: {QUESTION}\n\nTool: The index is down."
-    message = chat().invoke([HumanMessage(QUESTION), failed], documents=[A])
+    question = f"{QUESTION}\n\nTool: The index is down."
+    message = chat().invoke([HumanMessage(QUESTION), CALL, failed], documents=[A])
     assert message.content == decoded([A.page_content], question).text
 
 
-def test_a_conversation_is_a_transcript():
-    turns = [HumanMessage("Hi."), AIMessage("Hello."), HumanMessage([{"type": "text", "text": QUESTION}])]
-    question = f"User: Hi.\n\nAssistant: Hello.\n\nUser: {QUESTION}"
-    assert chat().invoke(turns, documents=[A]).content == decoded([A.page_content], question).text
+EARLIER = [
+    SystemMessage("Be brief."), HumanMessage("Hi."), HumanMessage("Are you there?"), AIMessage("Yes."),
+    ChatMessage("Ask me.", role="assistant"), HumanMessage([{"type": "text", "text": QUESTION}]),
+]  # fmt: skip
+
+
+def test_a_conversation_keeps_its_roles_in_the_models_template():
+    """The prompt is written here by hand; the passage stands in front of the last question alone."""
+    before = "<|system|>Be brief.<|end|><|user|>Hi.\n\nAre you there?<|end|><|assistant|>Yes.\n\nAsk me.<|end|><|user|>"
+    after = f"{QUESTION}<|end|><|assistant|>"
+    context, prior = f"{before}Context:\n{A.page_content}\n\n{after}", before + after
+    ids = [tokenizer()(text, add_special_tokens=False)["input_ids"] for text in (context, prior)]
+    expected = generate(model(), ids[:1], ids[1:], max_new_tokens=24, eos_token_id=EOS, tokenizer=tokenizer())[0]
+    made = chat(TEMPLATE)
+    message = made.invoke(EARLIER, documents=[A])
+    spoken = [ChatMessage("Be brief.", role="system"), *EARLIER[1:]]
+    assert made.invoke(spoken, documents=[A]).content == message.content
+    assert message.content == expected.text and message.usage_metadata["input_tokens"] == len(ids[0])
+    assert message.content != chat(TEMPLATE).invoke(QUESTION, documents=[A]).content
+
+
+def test_a_conversation_is_a_transcript_for_a_model_without_a_template():
+    question = f"User: Hi.\n\nAre you there?\n\nAssistant: Yes.\n\nAsk me.\n\nUser: {QUESTION}"
+    message = chat().invoke(EARLIER, documents=[A])
+    assert message.content == decoded([A.page_content], question, "Be brief.").text
+
+
+def test_a_template_that_refuses_the_roles_is_an_error_that_says_so():
+    strict = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('No system role') }}{% endif %}" + TEMPLATE
+    assert chat(strict).invoke(EARLIER[1:], documents=[A]).content
+    with pytest.raises(DecodingError, match="template refuses messages of system, user, assistant, user: No system"):
+        chat(strict).invoke(EARLIER, documents=[A])
+
+
+def test_the_guard_is_asked_the_last_question():
+    asked = []
+
+    class Asked(Guard):
+        def check(self, passages, question=None, progress=None):
+            asked.append(question)
+            return super().check(passages, question, progress)
+
+    made = chat(guard=Asked(guard_for().config, encoder=SameForAll()))
+    made.invoke(EARLIER, documents=[A])
+    assert asked == [QUESTION]
+
+
+@tool
+def weather(place: str) -> str:
+    """Says what the weather is."""
+    return "sunny"
+
+
+def test_tools_and_structured_output_are_refused_by_an_error_that_frameworks_know():
+    for ask in (lambda: chat().bind_tools([weather]), lambda: chat().with_structured_output({"title": "x"})):
+        with pytest.raises(NotImplementedError, match=r"calls no tools and writes no structured output.*documents="):
+            ask()
+        with pytest.raises(ConfigError):
+            ask()
 
 
 # ---------------------------------------------------------------- what is checked
@@ -171,10 +229,26 @@ def test_passages_in_conflict_are_annotated_and_none_is_boosted():
     assert silent.content == decoded([A.page_content, B.page_content], trust=0.0).text
 
 
-def test_what_the_policy_drops_is_not_read_and_the_rest_is_trusted():
-    message = chat(action=Action.DROP).invoke(QUESTION, documents=[A, B])
-    assert message.content == decoded([A.page_content]).text
-    assert message.response_metadata[KEY]["trust"] == 1.0
+def test_what_is_left_by_declared_trust_is_boosted_and_by_rank_or_number_is_not():
+    newer = Document(B.page_content, id="b", metadata={"date": "2025-01-01"})
+    older = Document(A.page_content, id="a", metadata={"date": "2024-01-01"})
+    message = chat(action=Action.DROP, trust=0.8).invoke(QUESTION, documents=[older, newer])
+    assert message.content == decoded([B.page_content], trust=0.8).text
+    assert message.response_metadata[KEY]["trust"] == 0.8
+    for documents in ([A, B], [A, Document(A.page_content, id="again"), B]):
+        message = chat(action=Action.DROP).invoke(QUESTION, documents=documents)
+        assert message.content == decoded([A.page_content] * (len(documents) - 1), trust=0.0).text
+        assert message.response_metadata[KEY]["trust"] == 0.0
+
+
+def test_what_could_not_be_checked_is_read_and_not_boosted():
+    foreign = Document("Работники получают двадцать пять дней отпуска в год.", id="ru")
+    message = chat().invoke(QUESTION, documents=[foreign])
+    assert message.response_metadata[KEY]["verdict"] == "unverified"
+    assert message.content == decoded([foreign.page_content], trust=0.0).text
+
+
+def test_a_blocked_context_is_not_answered():
     with pytest.raises(ContextBlockedError):
         chat(action=Action.BLOCK).invoke(QUESTION, documents=[A, B])
 
@@ -332,6 +406,7 @@ def test_200_at_once_equal_one_by_one():
         ([], {}, InputError, "no question"),
         ([SystemMessage("Be brief.")], {}, InputError, "no question"),
         ([HumanMessage("  ")], {}, InputError, "no question"),
+        ([HumanMessage("Hi."), AIMessage("Well,")], {}, InputError, "last turn is of the role 'assistant'"),
         ([HumanMessage([{"type": "image_url", "image_url": "x"}])], {}, InputError, "content of type 'image_url'"),
         (QUESTION, {"documents": "text"}, InputError, "documents must be a list of Document, not str"),
         (QUESTION, {"documents": ["text"]}, InputError, r"documents\[0\] must be a Document"),

@@ -4,8 +4,9 @@ import asyncio
 import copy
 import functools
 import pickle
+import re
+from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -14,8 +15,10 @@ pytest.importorskip("langchain_classic")
 pytest.importorskip("pytest_asyncio")
 pytest.importorskip("langchain")
 
+from integrating import guard_for
 from langchain.agents import create_agent
 from langchain_classic.retrievers import ContextualCompressionRetriever
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.language_models import GenericFakeChatModel
@@ -28,8 +31,9 @@ from langgraph.types import Command
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from guard import Action, Guard, GuardConfig, Policy
+from guard import Action
 from guard.integrations.langchain import (
+    EVENT,
     KEY,
     ChatPassageGuard,
     PassageGuardCompressor,
@@ -39,16 +43,7 @@ from guard.integrations.langchain import (
 )
 
 pytestmark = pytest.mark.clients
-
-
-class SameForAll:
-    def encode(self, texts):
-        return np.full((len(texts), 4), 0.5, dtype=np.float32)
-
-
-def guard_for(action=Action.ANNOTATE):
-    """Return a guard without a language model: values that differ are conflicts."""
-    return Guard(GuardConfig(detectors=("values",), policy=Policy(action)), encoder=SameForAll())
+ROOT = Path(__file__).parent.parent
 
 
 OLD = Document("Employees receive 25 days of annual leave.", id="old", metadata={"date": "2024-01-01"})
@@ -117,6 +112,10 @@ class Chat:
     def chat_model_params(self):
         return {"model": model(), "tokenizer": tokenizer(), "guard": guard_for()}
 
+    @property
+    def has_tool_calling(self):
+        return False  # `bind_tools` is there to say so
+
 
 class TestChatModel(Chat, ChatModelUnitTests):
     pass
@@ -128,6 +127,14 @@ class TestChatModelAnswering(Chat, ChatModelIntegrationTests):
     @property
     def chat_model_params(self):
         return {**super().chat_model_params, "max_tokens": 8}
+
+
+def test_the_page_lists_every_test_of_these_suites_that_skips_itself(request):
+    seen = request.config.pluginmanager.get_plugin("terminalreporter").stats.get("skipped", [])
+    names = {re.match(r"\w+", r.nodeid.rpartition("::")[2])[0] for r in seen if "::TestChatModel" in r.nodeid}
+    listed = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "langchain.md").read_text(encoding="utf-8")))
+    assert names <= listed
+    assert not [r.nodeid for r in seen if "::TestStandardSuite" in r.nodeid]
 
 
 def test_the_compression_retriever_repairs_what_its_base_returns():
@@ -142,13 +149,13 @@ class Scripted(GenericFakeChatModel):
         return self
 
 
-def answers(tool_, middleware, awaited=False):
+def answers(tool_, middleware, awaited=False, config=None):
     """Let an agent call the tool once; return the tool's message as its model gets it."""
     call = {"name": tool_.name, "args": {"query": "How many days?"}, "id": "call-1", "type": "tool_call"}
     model = Scripted(messages=iter([AIMessage("", tool_calls=[call]), AIMessage("done")]))
     agent = create_agent(model, tools=[tool_], middleware=[middleware])
     given = {"messages": [("user", "How many days?")]}
-    state = asyncio.run(agent.ainvoke(given)) if awaited else agent.invoke(given)
+    state = asyncio.run(agent.ainvoke(given, config)) if awaited else agent.invoke(given, config)
     assert state["messages"][-1].content == "done"
     [message] = [m for m in state["messages"] if isinstance(m, ToolMessage)]
     return message
@@ -173,6 +180,25 @@ def test_an_agents_model_reads_notes_and_the_artifact_carries_the_verdict():
     opponents = {d.id: d.metadata[KEY]["conflicts"] for d in message.artifact}
     assert opponents == {"old": ["new"], "new": ["old"], "portal": []}
     assert len(told) == 2
+
+
+class Listener(BaseCallbackHandler):
+    def __init__(self):
+        self.verdicts, self.children = [], []
+
+    def on_custom_event(self, name, data, **kwargs):
+        self.verdicts.append((name, data))
+
+    def on_chain_end(self, outputs, **kwargs):
+        self.children.append(outputs)
+
+
+def test_callbacks_of_the_agent_hear_the_verdict():
+    for awaited in (False, True):
+        told, listener = [], Listener()
+        middleware = PassageGuardMiddleware(guard_for(), on_verdict=told.append)
+        answers(search(CLASH), middleware, awaited, {"callbacks": [listener]})
+        assert listener.verdicts == [(EVENT, told[0].to_dict())] and told[0].to_dict() in listener.children
 
 
 def test_a_drop_reaches_content_and_artifact():

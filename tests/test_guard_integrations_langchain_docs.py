@@ -114,18 +114,25 @@ def test_a_blocked_chain_falls_back():
     assert said(*steps) == "The sources disagree; a colleague will answer."
 
 
+EXAMPLES = dict(re.findall(r"```console\n\$ python (\S+)\n(.*?)```", PAGE, re.S))
+
+
 @pytest.mark.model
-def test_the_example_prints_what_the_page_shows():
-    [shown] = re.findall(r"```console\n\$ python (\S+)\n(.*?)```", PAGE, re.S)
-    ran = subprocess.run(
-        [sys.executable, shown[0]],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+@pytest.mark.parametrize(
+    ("example", "needs"),
+    [
+        ("langchain_chain.py", "langchain_core"),
+        pytest.param("langchain_agent.py", "langchain", marks=pytest.mark.clients),
+    ],
+)
+def test_an_example_prints_what_the_page_shows(example, needs):
+    if find_spec(needs) is None:
+        pytest.skip(f"needs {needs}")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, f"examples/{example}"]
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout == shown[1]
+    assert ran.stdout == EXAMPLES[f"examples/{example}"]
 
 
 def test_every_link_leads_to_a_file():

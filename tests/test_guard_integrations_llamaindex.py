@@ -4,13 +4,12 @@ import asyncio
 import copy
 import json
 import pickle
-from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
 import pytest
 
 pytest.importorskip("llama_index.core", reason="needs llama-index-core")
 
+from integrating import guard_for
 from llama_index.core import VectorStoreIndex
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.callbacks import CallbackManager
@@ -20,22 +19,12 @@ from llama_index.core.llms.mock import MockLLM
 from llama_index.core.query_engine import RetrieverQueryEngine
 from llama_index.core.schema import ImageNode, MetadataMode, NodeWithScore, QueryBundle, TextNode
 
-import guard.integrations.llamaindex as integration
 from guard import Action, ConfigError, Guard, GuardConfig, InputError, Policy, Verdict
 from guard.integrations.llamaindex import KEY, ContextBlockedError, PassageGuardPostprocessor
 
 pytestmark = pytest.mark.clients
 
 QUESTION = "How many days of annual leave?"
-
-
-class SameForAll:
-    def encode(self, texts):
-        return np.full((len(texts), 4), 0.5, dtype=np.float32)
-
-
-def guard_for(action=Action.ANNOTATE):
-    return Guard(GuardConfig(detectors=("values",), policy=Policy(action)), encoder=SameForAll())
 
 
 def postprocessor(action=Action.ANNOTATE, **settings):
@@ -136,7 +125,6 @@ def test_nodes_without_ids_text_or_plain_metadata():
         (["text"], r"documents\[0\] must be a NodeWithScore, not str"),
         ([TextNode(text="bare")], r"documents\[0\] must be a NodeWithScore, not TextNode"),
         ("text", "documents must be a list of NodeWithScore, not str"),
-        ([leave(1, "a", date="spring"), leave(2, "b")], "ISO 8601"),
     ],
 )
 def test_what_cannot_be_checked_is_named(nodes, message):
@@ -150,20 +138,11 @@ def test_what_cannot_be_checked_is_named(nodes, message):
 
 
 class Listed(BaseRetriever):
-    """Returns its nodes, awaited or not as ``ways`` says."""
-
-    def __init__(self, nodes, ways=("sync", "async")):
+    def __init__(self, nodes):
         super().__init__()
-        self.nodes, self.ways = nodes, ways
+        self.nodes = nodes
 
     def _retrieve(self, query_bundle):
-        if "sync" not in self.ways:
-            raise NotImplementedError("no blocking client")
-        return self.nodes
-
-    async def _aretrieve(self, query_bundle):
-        if "async" not in self.ways:
-            raise ConnectionError("the index is down")
         return self.nodes
 
 
@@ -185,16 +164,6 @@ def test_a_calm_context_makes_the_same_prompt_as_without_the_guard():
     retriever = Listed([leave(25, "old"), portal()])
     plain = RetrieverQueryEngine.from_args(retriever, llm=MockLLM())
     assert str(engine(retriever).query(QUESTION)) == str(plain.query(QUESTION))
-
-
-def test_retrievers_that_fail_return_nothing_or_are_only_asynchronous():
-    with pytest.raises(NotImplementedError, match="no blocking client"):
-        engine(Listed([portal()], ways=["async"])).query(QUESTION)
-    only_awaited = engine(Listed([leave(25, "old"), leave(30, "new")], ways=["async"]))
-    assert str(asyncio.run(only_awaited.aquery(QUESTION))).count("This passage conflicts") == 2
-    with pytest.raises(ConnectionError, match="the index is down"):
-        asyncio.run(engine(Listed([portal()], ways=["sync"])).aquery(QUESTION))
-    assert engine(Listed([])).query(QUESTION).source_nodes == []
 
 
 def test_a_vector_index_and_a_k_of_nothing():
@@ -249,25 +218,3 @@ def test_it_pickles_as_its_configuration_and_deep_copies_share_the_guard():
     assert copy.copy(made).guard is made.guard
     plain = postprocessor()
     assert copy.deepcopy(plain).guard is plain.guard
-
-
-def test_200_at_once_equal_one_by_one_in_tasks_and_threads():
-    sets = [[leave(n, "a"), leave(n + (n % 3 == 0), "b")] for n in range(200)]
-    expected = [postprocessor().postprocess_nodes(nodes) for nodes in sets]
-    assert {key(nodes[0])["verdict"] for nodes in expected} == {"clean", "conflict"}
-    made = postprocessor()
-
-    async def all_at_once():
-        return await asyncio.gather(*(made.apostprocess_nodes(nodes) for nodes in sets))
-
-    assert asyncio.run(all_at_once()) == expected
-    with ThreadPoolExecutor(16) as pool:
-        assert list(pool.map(made.postprocess_nodes, sets)) == expected
-
-
-def test_the_package_that_is_needed_is_named(monkeypatch):
-    monkeypatch.setattr("guard.integrations.lazily.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match="pip install llama-index-core"):
-        integration.PassageGuardPostprocessor  # noqa: B018
-    with pytest.raises(AttributeError, match="no attribute 'Mystery'"):
-        integration.Mystery  # noqa: B018

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from detectors.errors import ConfigError, InputError
 from detectors.evidence import Passage
-from guard.trust import Trust, TrustRules, decisive_rule, declared_rule, ordering, sort_key
+from guard.trust import Trust, TrustRules, decisive_rule, declared_rule, ordering, sort_key, usable
 
 
 def passage(passage_id: str, **metadata: Any) -> Passage:
@@ -84,7 +84,7 @@ def test_long_chain_needs_no_recursion() -> None:
     assert len(ordering(chain, TrustRules())["1499"].supersedes) == 1499
 
 
-@pytest.mark.parametrize(
+UNREADABLE = pytest.mark.parametrize(
     ("name", "value"),
     [
         ("date", "yesterday"), ("date", ""), ("date", 2024), ("effective_date", "2024-13-01"),
@@ -93,10 +93,31 @@ def test_long_chain_needs_no_recursion() -> None:
         ("authority", float("nan")), ("supersedes", 3), ("supersedes", [1]), ("supersedes", {"a": 1}),
     ],
 )  # fmt: skip
+
+
+@UNREADABLE
 def test_bad_metadata_names_passage_and_field(name: str, value: Any) -> None:
     with pytest.raises(InputError) as caught:
         ordering([passage("fine"), passage("bad one", **{name: value})], TrustRules())
     assert "'bad one'" in str(caught.value) and f"'{name}'" in str(caught.value)
+
+
+@UNREADABLE
+def test_what_cannot_be_read_can_be_left_out(name: str, value: Any) -> None:
+    odd = Passage("odd", "text", {name: value, "page": 3})
+    left, wrong = usable(odd, TrustRules())
+    assert left == Passage("odd", "text", {"page": 3}) and odd.metadata == {name: value, "page": 3}
+    assert len(wrong) == 1 and wrong[0].startswith(f"metadata '{name}' is ")
+    assert ordering([left], TrustRules())["odd"] == ordering([passage("odd")], TrustRules())["odd"]
+
+
+def test_what_can_be_read_or_is_not_read_stays() -> None:
+    fine = passage("a", date="2024", effective_date=None, authority=0.9, supersedes=["b"], source=3)
+    assert usable(fine, TrustRules()) == (fine, ())
+    undated = passage("a", date="spring", effective_date=7)
+    assert usable(undated, TrustRules(prefer_newer=False)) == (undated, ())
+    left, wrong = usable(passage("a", date="2024", effective_date="soon", authority="high"), TrustRules())
+    assert left.metadata == {"date": "2024"} and len(wrong) == 2
 
 
 @pytest.mark.parametrize("value", [1.5, -1, "0.5", None, float("nan"), True])

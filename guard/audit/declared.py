@@ -14,13 +14,11 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-from detectors.errors import InputError
 from detectors.evidence import Passage
-from guard.trust import Trust, TrustRules, declared_rule, ordering
+from guard.trust import Trust, TrustRules, declared_rule, usable
 
 from .passages import Document
 
-KEYS = ("supersedes", "authority", "effective_date", "date")
 MEANING = {
     "supersedes": "is declared to supersede the other",
     "authority": "has the higher declared authority",
@@ -36,8 +34,9 @@ def resolved(documents: Sequence[Document]) -> tuple[list[Passage], list[str]]:
     for document in documents:
         bad: list[str] = []
         for passage in document.passages:
-            metadata, wrong = _usable(passage)
-            bad += wrong
+            read, wrong = usable(passage, TrustRules())
+            bad += (f"passage {passage.id!r}: {reason}" for reason in wrong)
+            metadata = dict(read.metadata)
             if "supersedes" in metadata:
                 metadata["supersedes"] = _ids(metadata["supersedes"], known, passage)
             passages.append(replace(passage, metadata=metadata))
@@ -79,15 +78,3 @@ def _ids(named: str | Iterable[str], known: tuple[Mapping[str, list[str]], Mappi
         others = [i for i in files.get(path, ()) if i.rpartition("#")[0] != p.metadata["path"]]
         found.update(dict.fromkeys(entries.get(name) or others or [name]))
     return [i for i in found if i != p.id]
-
-
-def _usable(passage: Passage) -> tuple[dict[str, Any], list[str]]:
-    metadata, wrong = dict(passage.metadata), []
-    for key in KEYS:
-        if key in metadata:
-            try:
-                ordering([Passage(passage.id, "", {key: metadata[key]})], TrustRules())
-            except InputError as error:
-                wrong.append(str(error))
-                del metadata[key]
-    return metadata, wrong

@@ -45,7 +45,7 @@ class Ignored:
 
 def _lines(file: Path) -> list[str]:
     try:
-        return file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+        return file.read_text(encoding="utf-8").splitlines() if os.path.isfile(file) else []
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{file}: cannot be read: {error}") from error
 

@@ -11,11 +11,10 @@ from typing import Any, Literal
 
 from detectors.blocks import BULLET, FENCE, FRONT_LINE, HEADING, ORDINAL, QUOTE, SEPARATOR, UNDERLINE
 
-from .passages import Block, Line
+from .passages import TRUST_KEYS, Block, Line
 
 KEY = re.compile(r"([\w.-]+):(?:\s+(.*))?$")
-COMMENT = re.compile(r"(?:^|\s+)#.*$")
-TRUST_KEYS = ("date", "effective_date", "supersedes", "authority", "source", "title")
+COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
 
 
 def blocks(lines: Iterable[Line]) -> Iterator[Block]:
@@ -126,4 +125,4 @@ def _scalar(value: str) -> str:
     value = value.strip()
     if len(value) > 1 and value[0] in "\"'" and value[-1] == value[0]:
         return value[1:-1]
-    return COMMENT.sub("", value)
+    return COMMENT.sub("", value).rstrip()

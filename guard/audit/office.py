@@ -15,11 +15,11 @@ from typing import Any
 
 from detectors.errors import InputError
 
+from .limits import MAX_UNPACKED_BYTES, MAX_XML_BYTES
 from .passages import Block
 from .tables import table_blocks
 from .webpage import join_lines
 
-MAX_UNPACKED_BYTES = 500_000_000
 FULL_LINE = 0.75  # of the longest line of a page: a shorter line may end a paragraph
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
@@ -33,6 +33,7 @@ def pdf(path: Path, name: str) -> tuple[list[Block], str, dict[str, Any], list[s
     """
     from pypdf import PdfReader
 
+    _require_pdf(path, name)
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what matters is raised
     encrypted = False
     try:
@@ -70,6 +71,8 @@ def docx(path: Path, name: str) -> tuple[list[Block], str, dict[str, Any]]:
             if part.reltype.rsplit("/", 1)[-1] in ("footnotes", "endnotes"):
                 blocks += _children(_parsed(part.target_part.blob), styles)
         title = (document.core_properties.title or "").strip()
+    except OSError:
+        raise
     except Exception as error:  # python-docx raises zip, key and XML errors of its own
         raise InputError(f"{name}: a broken docx ({type(error).__name__}: {error}); save it again as docx") from error
     return blocks, name, {"title": title} if title else {}
@@ -102,18 +105,38 @@ def _starts_item(line: str) -> bool:
     return re.match(r"[•‣◦▪–*-]\s|\(?\d{1,2}[.)]\s", line) is not None
 
 
+def _require_pdf(path: Path, name: str) -> None:
+    """Say of a file that it is no PDF; its mark may stand behind other bytes, such as a mail's."""
+    with path.open("rb") as file:
+        start = file.read(1024)
+    if not start:
+        raise InputError(f"{name}: empty: no text in it")
+    if b"%PDF-" not in start:
+        raise InputError(f"{name}: not a PDF, or a broken one; look at what it is, and export it again")
+
+
 def _require_docx(path: Path, name: str) -> None:
     """Say what a file is that is no Word document, before a library fails on it."""
-    start = path.open("rb").read(8)
+    with path.open("rb") as file:
+        start = file.read(8)
     if start.startswith(b"\xd0\xcf\x11\xe0"):
         raise InputError(f"{name}: an old Word document or an encrypted one; save it as docx without a password")
     if not zipfile.is_zipfile(path):
         raise InputError(f"{name}: not a docx, or a broken one; save it again as docx")
-    with zipfile.ZipFile(path) as archive:
-        if "word/document.xml" not in archive.namelist():
-            raise InputError(f"{name}: a zip archive, not a Word document; give the documents inside it")
-        if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED_BYTES:
-            raise InputError(f"{name}: larger than {MAX_UNPACKED_BYTES // 1_000_000} MB unpacked; split the document")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise InputError(f"{name}: a broken docx ({error}); save it again as docx") from error
+    if "word/document.xml" not in (part.filename for part in parts):
+        raise InputError(f"{name}: a zip archive, not a Word document; give the documents inside it")
+    if any(part.flag_bits & 1 for part in parts):
+        raise InputError(f"{name}: an encrypted docx; save it without a password")
+    xml = [part for part in parts if part.filename.lower().endswith((".xml", ".rels"))]
+    for some, limit in ((parts, MAX_UNPACKED_BYTES), (xml, MAX_XML_BYTES)):
+        if sum(part.file_size for part in some) > limit:
+            what = "text and markup" if some is xml else "all"
+            raise InputError(f"{name}: larger than {limit // 1_000_000} MB unpacked ({what}); split the document")
 
 
 def _parsed(content: bytes) -> Any:
@@ -144,7 +167,8 @@ def _paragraph(element: Any, styles: dict[str, str]) -> Iterator[Block]:
     elif lines:
         yield Block("prose", tuple((None, line) for line in lines))
     for box in element.iter(f"{W}txbxContent"):
-        if not any(parent.tag == FALLBACK for parent in box.iterancestors()):
+        own = next(box.iterancestors(f"{W}p")) is element  # not of a box within a box
+        if own and not any(parent.tag == FALLBACK for parent in box.iterancestors()):
             yield from _children(box, styles)
 
 

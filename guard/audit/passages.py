@@ -11,10 +11,13 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, chain
+from itertools import accumulate, chain, islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from detectors.evidence import Passage
+
+from .limits import MAX_PASSAGES, require
 
 if TYPE_CHECKING:
     from .suppressions import Suppression
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 PASSAGE_CHARS = 1200  # a passage ends before the block that would take it beyond this
 MAX_CHARS = 4 * PASSAGE_CHARS  # a longer block is cut
 HEADING_CHARS = 200  # what a heading path shows of one heading
+TRUST_KEYS = ("date", "effective_date", "supersedes", "authority", "source", "title")
+MAX_KEYS = 100  # of metadata that every passage of a file carries, beside the trust keys and its own id
 
 Line = tuple[int | None, str]
 """A line of text and the line of the file where it stands, from 1; None where a format has no lines."""
@@ -76,9 +81,10 @@ def cut(blocks: Iterable[Block], path: str, metadata: Mapping[str, Any], warning
     def flush() -> None:
         nonlocal parts, size
         if parts:
+            require(len(found) + 1, MAX_PASSAGES, "passages", path)
             heading = " › ".join(headings[k] for k in sorted(headings))
             where = {k: v for k, v in (("heading", heading), ("page", parts[0].page)) if v}
-            passage, lines_of_it = join(f"{path}#{len(found) + 1}", parts, path, {**metadata, **where})
+            passage, lines_of_it = join(f"{path}#{len(found) + 1}", parts, path, metadata, where)
             found.append(passage)
             lines[passage.id] = lines_of_it
         parts, size = [], 0
@@ -100,18 +106,25 @@ def cut(blocks: Iterable[Block], path: str, metadata: Mapping[str, Any], warning
 
 
 def join(
-    passage_id: str, blocks: Sequence[Block], path: str, metadata: Mapping[str, Any]
+    passage_id: str,
+    blocks: Sequence[Block],
+    path: str,
+    metadata: Mapping[str, Any],
+    where: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Passage, tuple[int | None, ...]]:
     """Return blocks as one passage, a blank line between them, and the file line of each line of its text.
 
-    ``path`` and ``line`` (the first line of the file that the passage holds, where known) join the metadata.
+    ``where`` (heading and page), ``path`` and ``line`` (the first line of the file that the passage holds, where known)
+    join the metadata.
     """
     lines: list[Line] = []
     for block in blocks:
         lines += [(None, ""), *block.lines] if lines else block.lines
     first = next((line for line, text in lines if line is not None and text.strip()), None)
-    where = {"path": path} if first is None else {"path": path, "line": first}
-    passage = Passage(passage_id, "\n".join(text for _, text in lines), {**metadata, **where})
+    own = {**where, "path": path} if first is None else {**where, "path": path, "line": first}
+    if len(metadata) > MAX_KEYS:
+        metadata = {k: metadata[k] for k in (*islice(metadata, MAX_KEYS), *TRUST_KEYS, "id") if k in metadata}
+    passage = Passage(passage_id, "\n".join(text for _, text in lines), {**metadata, **own})
     return passage, tuple(line for line, _ in lines)
 
 
@@ -128,14 +141,14 @@ def pieces(block: Block) -> Iterator[Block]:
 
 
 def _frame(block: Block) -> tuple[tuple[Line, ...], tuple[Line, ...], tuple[Line, ...]]:
-    """Return (head, body, tail): head and tail are what every piece of a table or of code needs."""
+    """Return (head, body, tail): head and tail are what every piece of a table or of code needs, if short."""
     lines = block.lines
-    if block.kind == "code":
+    if block.kind == "code" and len(lines[0][1]) <= PASSAGE_CHARS:
         fence = "".join(FENCE.findall(lines[0][1])[:1])
         end = len(lines) - (len(lines) > 1 and lines[-1][1].strip().startswith(fence))
         return lines[:1], lines[1:end], ((None, fence),)
     head = 0
-    if block.kind == "table" and len(lines[0][1]) <= PASSAGE_CHARS:
+    if block.kind == "table" and all(len(text) <= PASSAGE_CHARS for _, text in lines[:2]):
         head = 2 if len(lines) > 1 and TABLE_RULE.match(lines[1][1]) else 1
     return lines[:head], lines[head:], ()
 

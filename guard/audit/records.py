@@ -12,9 +12,11 @@ from typing import Any
 
 from detectors.errors import InputError
 
+from .limits import MAX_PASSAGES, require
 from .passages import line_numbers
 
 TEXT_KEYS = ("text", "content", "page_content", "body")
+MAX_NAME = 200  # characters: what is shown of the name of a field
 GAP = re.compile(r"[\s,:]*")
 SURROGATE = re.compile(r"\\u[dD][89abcdefABCDEF]")
 
@@ -43,8 +45,10 @@ def located(text: str, name: str) -> list[Entry]:
             ) from error
         return [(n, _line(line, n, name)) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
     if isinstance(whole, dict) and isinstance(whole.get("passages"), list):
+        require(len(whole["passages"]), MAX_PASSAGES, "entries", name)
         return _with_lines(text, whole["passages"], _passages_start(text))
     if isinstance(whole, list):
+        require(len(whole), MAX_PASSAGES, "entries", name)
         return _with_lines(text, whole, text.index("["))
     return [(line_numbers(text, [len(text) - len(text.lstrip())])[0], whole)]
 
@@ -85,7 +89,7 @@ def fields(value: Any) -> Iterator[str]:
     while todo:
         prefix, inner = todo.pop()
         if isinstance(inner, Mapping):
-            todo.extend((f"{prefix} {key}".strip(), each) for key, each in reversed(list(inner.items())))
+            todo.extend((f"{prefix} {key}".strip()[:MAX_NAME], each) for key, each in reversed(list(inner.items())))
         elif isinstance(inner, list):
             todo.extend((prefix, each) for each in reversed(inner))
         else:

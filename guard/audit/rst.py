@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
-from .markdown import TRUST_KEYS, metadata_value
-from .passages import Line
+from .markdown import metadata_value
+from .passages import TRUST_KEYS, Line
 
 ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1+\s*$")
 SIMPLE_BORDER = re.compile(r"=+(?: +=+)+\s*$")
@@ -22,11 +23,11 @@ DIRECTIVE = re.compile(r"\.\. +(?:\|([^|]+)\| +)?([\w:.+-]+?)::(?:\s+(.*))?$")
 FOOTNOTE = re.compile(r"\.\. +(\[[^\]\s]+\])\s*(.*)$")
 FIELD = re.compile(r":([^:`\s][^:`]*):(?:\s+(.*))?$")
 ITEM = re.compile(r"(?:[-*+•‣⁃]|\(?(?:\d{1,3}|#|[A-Za-z])[.)])\s+(?=\S)")
-REPLACE = re.compile(r"^\s*\.\. +\|([^|]+)\| +replace::\s*(.+)$", re.MULTILINE)
+REPLACE = re.compile(r"^[ \t]*\.\. +\|([^|\n]+)\| +replace::[ \t]*(\S.*)$", re.MULTILINE)
 INLINE = re.compile(
     r"``.+?``"
-    r"|:[\w:.+-]+:`[~!]?(?P<role>[^`<]+?)(?:\s*<[^`>]*>)?`"
-    r"|`(?P<link>[^`<]+?)(?:\s*<[^`>]*>)?`__?"
+    r"|:[\w:.+-]{1,40}:`[~!]?(?P<role>[^`<]++)(?:<[^`>]*>)?`"
+    r"|`(?P<link>[^`<]++)(?:<[^`>]*>)?`__?"
     r"|\|(?P<substitution>[^|\s](?:[^|]*[^|\s])?)\|_{0,2}"
     r"|(?P<footnote>\[[#*\w]+\])_"
     r"|(?<=[A-Za-z0-9])__?(?=[\s.,;:!?)]|$)",
@@ -44,12 +45,14 @@ CHANGES = {
 PATH_ARGUMENT = frozenset(("image", "figure", "only", "ifconfig", "container", "class", "role", "default-role"))
 PROSE_OPTIONS = ("alt", "caption", "title", "subtitle")
 MAX_DEPTH = 40
+MAX_REPLACED_CHARS = 1000  # beside as many as the document has: what substitutions may add to it
 
 
 def to_markdown(lines: Sequence[Line]) -> list[Line]:
     """Return the document as Markdown lines that keep their file line."""
     text = "\n".join(line for _, line in lines)
-    return list(_Converter(dict(REPLACE.findall(text))).convert([(n, line.expandtabs()) for n, line in lines]))
+    converter = _Converter(dict(REPLACE.findall(text)), len(text) + MAX_REPLACED_CHARS)
+    return list(converter.convert([(n, line.expandtabs()) for n, line in lines]))
 
 
 def docinfo(lines: Sequence[Line]) -> dict[str, Any]:
@@ -75,11 +78,12 @@ def docinfo(lines: Sequence[Line]) -> dict[str, Any]:
 
 
 class _Converter:
-    """The heading styles in order of appearance, and the substitutions."""
+    """The heading styles in order of appearance, and the substitutions, with how many characters they may still add."""
 
-    def __init__(self, substitutions: dict[str, str]) -> None:
+    def __init__(self, substitutions: dict[str, str], may_add: int) -> None:
         self.styles: list[tuple[str, bool]] = []
         self.substitutions = substitutions
+        self.may_add = may_add
 
     def convert(self, lines: Sequence[Line], depth: int = 0) -> Iterator[Line]:
         at = 0
@@ -225,9 +229,11 @@ class _Converter:
         def shown(match: re.Match[str]) -> str:
             found = match.groupdict()
             if name := found["substitution"]:
-                return self.substitutions.get(name, name)
+                said = self.substitutions.get(name, name)
+                self.may_add -= len(said)
+                return said if self.may_add >= 0 else str(name)
             if content := found["role"] or found["link"] or found["footnote"]:
-                return str(content)
+                return str(content).rstrip()
             return match.group() if match.group().startswith("``") else ""
 
         return INLINE.sub(shown, text)
@@ -277,9 +283,23 @@ def _fenced(number: int | None, argument: str, lines: Sequence[Line]) -> list[Li
     return [(number, fence + argument.replace("`", "")), *content, (None, fence), (None, "")]
 
 
+class _Rows(list[tuple[int | None, list[list[str]]]]):
+    """Rows whose cells grow by parts, which are joined once."""
+
+    def start(self, number: int | None, cells: Iterable[str]) -> None:
+        self.append((number, [[cell] for cell in cells]))
+
+    def go_on(self, cells: Iterable[str]) -> None:
+        for parts, more in zip(self[-1][1], cells, strict=True):
+            parts.append(more)
+
+    def joined(self) -> list[tuple[int | None, list[str]]]:
+        return [(number, [" ".join(filter(None, parts)) for parts in cells]) for number, cells in self]
+
+
 def _grid_rows(lines: Sequence[Line]) -> list[tuple[int | None, list[str]]]:
     """Join the lines of each row of a grid table, cell by cell."""
-    rows: list[tuple[int | None, list[str]]] = []
+    rows = _Rows()
     fresh = True
     for number, text in lines:
         if GRID_BORDER.match(text):
@@ -288,17 +308,18 @@ def _grid_rows(lines: Sequence[Line]) -> list[tuple[int | None, list[str]]]:
         cells = [cell.strip(" +-=") if re.search(r"\+[-=]{2,}", text) else cell.strip() for cell in
                  text.strip().strip("|+").split("|")]  # fmt: skip
         if fresh or len(cells) != len(rows[-1][1]):
-            rows.append((number, cells))
+            rows.start(number, cells)
         else:
-            rows[-1] = (rows[-1][0], [f"{old} {new}".strip() for old, new in zip(rows[-1][1], cells, strict=True)])
+            rows.go_on(cells)
         fresh = False
-    return rows
+    return rows.joined()
 
 
 def _simple_table_end(lines: Sequence[Line], at: int) -> int:
-    """Return the end of a simple table: after its last border that a blank line or the end follows."""
-    for k in range(at + 1, len(lines)):
-        if SIMPLE_BORDER.match(lines[k][1]) and (k + 1 == len(lines) or not lines[k + 1][1].strip()):
+    """Return the end of a simple table: its second or third border, that a blank line or the end follows."""
+    borders = (k for k in range(at + 1, len(lines)) if SIMPLE_BORDER.match(lines[k][1]))
+    for k in islice(borders, 2):
+        if k + 1 == len(lines) or not lines[k + 1][1].strip():
             return k + 1
     return at + 1
 
@@ -306,30 +327,30 @@ def _simple_table_end(lines: Sequence[Line], at: int) -> int:
 def _simple_rows(lines: Sequence[Line]) -> list[tuple[int | None, list[str]]]:
     """Cut the lines at the columns of the border; an empty first cell continues the row above."""
     starts = [match.start() for match in re.finditer(r"=+", lines[0][1])]
-    rows: list[tuple[int | None, list[str]]] = []
+    rows = _Rows()
     for number, text in lines:
         if not text.strip() or re.fullmatch(r"[=\- ]+", text.rstrip()):
             continue
         cells = [text[a:b].strip() for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
         if cells[0] or not rows:
-            rows.append((number, cells))
+            rows.start(number, cells)
         else:
-            rows[-1] = (rows[-1][0], [f"{old} {new}".strip() for old, new in zip(rows[-1][1], cells, strict=True)])
-    return rows
+            rows.go_on(cells)
+    return rows.joined()
 
 
 def _list_rows(lines: Sequence[Line]) -> list[tuple[int | None, list[str]]]:
     """Read ``* - cell`` rows of a list-table."""
-    rows: list[tuple[int | None, list[str]]] = []
+    rows = _Rows()
     for number, text in lines:
         row = re.match(r"[*+-]\s+[*+-](?:\s+(.*))?$", text)
         cell = re.match(r"\s+[*+-](?:\s+(.*))?$", text)
         if row:
-            rows.append((number, [row.group(1) or ""]))
+            rows.start(number, [row.group(1) or ""])
         elif cell and rows:
-            rows[-1][1].append(cell.group(1) or "")
+            rows[-1][1].append([cell.group(1) or ""])
         elif text.strip() and rows:
-            rows[-1][1][-1] = f"{rows[-1][1][-1]} {text.strip()}".strip()
+            rows[-1][1][-1].append(text.strip())
         elif text.strip():
-            rows.append((number, [text.strip()]))
-    return rows
+            rows.start(number, [text.strip()])
+    return rows.joined()

@@ -12,23 +12,26 @@ Knows nothing about how documents are read.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from detectors.evidence import ConflictType
 
 from .findings import Finding, State
+from .passages import line_numbers
 from .wording import printable
 
 COMMENTS = {
     ".md": re.compile(r"<!--\s*(passageguard:.*?)-->", re.S),
     ".rst": re.compile(r"^[ \t]*\.\.[ \t]+(passageguard:.*)$", re.M),
-    ".txt": re.compile(r"^[ \t]*(?:#|//|;|--|%)?[ \t]*(passageguard:.*)$", re.M),
+    ".txt": re.compile(r"^[ \t]*(?:(?:#|//|;|--|%)[ \t]*)?(passageguard:.*)$", re.M),
 }
 COMMENTS |= {".markdown": COMMENTS[".md"], ".html": COMMENTS[".md"], ".htm": COMMENTS[".md"]}
 INSTRUCTION = re.compile(r"passageguard:\s*ignore(-file)?(?![\w-])\s*(?:\[([^\]]*)\])?[\s:]*(.*)", re.S)
-FENCED = r"^ {0,3}(`{3,}|~{3,})[^\n]*\n.*?(?:^ {0,3}\1[`~]*[ \t]*$|\Z)"
-CODE = re.compile(rf"{FENCED}|(?<!`)(`+)(?!`)[^\n]*?(?<!`)\2(?!`)", re.M | re.S)
+FENCED = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n.*?(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.M | re.S)
+TICKS = re.compile(r"`+")
+NOT_NEWLINE = re.compile(r"[^\n]")
 CLOSED = re.compile(r"</(?:p|li|tr|td|dd|h[1-6]|blockquote|div|section)>", re.I)
 ID = re.compile(r"[0-9a-f]{16}")
 
@@ -70,23 +73,19 @@ def read(text: str, suffix: str, path: str) -> tuple[str, tuple[Suppression, ...
     """
     if "passageguard:" not in text or suffix not in COMMENTS:
         return text, (), ()
-    shown = CODE.sub(lambda code: _blank(code.group()), text) if suffix in (".md", ".markdown") else text
-    comments = list(COMMENTS[suffix].finditer(shown))
-    characters = list(text)
-    for comment in comments:
-        characters[comment.start() : comment.end()] = _blank(comment.group())
-    rest = "".join(characters)
+    comments = _comments(text, suffix)
+    rest = _blanked(text, [comment.span() for comment in comments])
     lines = rest.split("\n")
+    paragraphs = _paragraphs(lines, suffix)
     found: list[Suppression] = []
     warnings: list[str] = []
-    for comment in comments:
-        line = text.count("\n", 0, comment.start()) + 1
+    for comment, line in zip(comments, line_numbers(text, [c.start() for c in comments]), strict=True):
         instruction = INSTRUCTION.fullmatch(comment.group(1).strip())
         if wrong := _complaint(instruction):
             warnings.append(f"{path}:{line}: {wrong}")
         elif instruction:
             whole = instruction[1] is not None
-            first, last = (None, None) if whole else _lines(lines, comment, line, suffix)
+            first, last = (None, None) if whole else _lines(lines, paragraphs, comment, line)
             found.append(Suppression(path, line, first, last, _only(instruction), printable(instruction[3])))
     return rest, tuple(found), tuple(warnings)
 
@@ -121,19 +120,79 @@ def _only(instruction: re.Match[str]) -> frozenset[str]:
     return frozenset(each.strip() for each in (instruction[2] or "").split(",") if each.strip())
 
 
-def _lines(lines: Sequence[str], comment: re.Match[str], first: int, suffix: str) -> tuple[int, int]:
+def _comments(text: str, suffix: str) -> list[re.Match[str]]:
+    """Return the comments outside of Markdown's code; behind the last ``-->`` of a page none can end."""
+    shown = _without_code(text) if suffix in (".md", ".markdown") else text
+    end = shown.rfind("-->") + 3 if COMMENTS[suffix] is COMMENTS[".md"] else len(shown)
+    return list(COMMENTS[suffix].finditer(shown, 0, end))
+
+
+def _without_code(text: str) -> str:
+    """Return Markdown with its code blanked, so that offsets stay."""
+    text = FENCED.sub(lambda code: _blank(code.group()), text)
+    starts = accumulate((len(line) + 1 for line in text.split("\n")), initial=0)
+    spans = [
+        (start + a, start + b)
+        for start, line in zip(starts, text.split("\n"), strict=False) if "`" in line
+        for a, b in _inline_code(line)
+    ]  # fmt: skip
+    return _blanked(text, spans)
+
+
+def _inline_code(line: str) -> Iterator[tuple[int, int]]:
+    """Yield the spans between two runs of equally many backticks."""
+    runs = [(found.start(), found.end()) for found in TICKS.finditer(line)]
+    of_length: dict[int, list[int]] = {}
+    for number, (start, end) in reversed(list(enumerate(runs))):
+        of_length.setdefault(end - start, []).append(number)
+    number = 0
+    while number < len(runs):
+        start, end = runs[number]
+        same = of_length[end - start]
+        while same and same[-1] <= number:
+            same.pop()
+        if same:
+            number = same[-1]
+            yield start, runs[number][1]
+        number += 1
+
+
+def _paragraphs(lines: Sequence[str], suffix: str) -> list[tuple[int, int]]:
+    """Return for each line, counted from 1, the first and last line of what is left of its paragraph, or of the next.
+
+    Where none follows, a line stands for itself.
+    """
+    found = [(number, number) for number in range(len(lines) + 2)]
+    filled = 0  # the number of the next line that is not blank
+    for number in range(len(lines), 0, -1):
+        line, following = lines[number - 1], lines[number] if number < len(lines) else ""
+        if line.strip():
+            ends = not following.strip() or (suffix in (".html", ".htm") and CLOSED.search(line))
+            found[number] = (number, number if ends else found[number + 1][1])
+            filled = number
+        elif filled:
+            found[number] = found[filled]
+    return found
+
+
+def _lines(
+    lines: Sequence[str], paragraphs: Sequence[tuple[int, int]], comment: re.Match[str], first: int
+) -> tuple[int, int]:
     """Return the lines a comment speaks of: its own, or where nothing else stands there, the paragraph below."""
     last = first + comment.group().count("\n")
     if any(line.strip() for line in lines[first - 1 : last]):
         return first, last
-    start = next((n for n in range(last + 1, len(lines) + 1) if lines[n - 1].strip()), last + 1)
-    end = start
-    while (
-        end < len(lines) and lines[end].strip() and not (suffix in (".html", ".htm") and CLOSED.search(lines[end - 1]))
-    ):
-        end += 1
-    return start, end
+    return paragraphs[last + 1]
+
+
+def _blanked(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """Return the text with these spans, in order and apart, as spaces."""
+    parts, at = [], 0
+    for start, end in spans:
+        parts += [text[at:start], _blank(text[start:end])]
+        at = end
+    return "".join([*parts, text[at:]])
 
 
 def _blank(text: str) -> str:
-    return "".join(c if c == "\n" else " " for c in text)
+    return NOT_NEWLINE.sub(" ", text)

@@ -53,14 +53,10 @@ def is_header(cells: Sequence[str]) -> bool:
     (True, False)
     """
     filled = [cell.strip() for cell in cells if cell.strip()]
+    if not filled or max(map(len, filled)) > HEADER_CHARS or len(set(filled)) < len(filled):
+        return False
     values = [c for c in filled if (NUMBER.match(c) and not YEAR.match(c)) or c.endswith((".", "!", "?"))]
-    return (
-        bool(filled)
-        and not values
-        and not all(YEAR.match(c) for c in filled)
-        and len(set(filled)) == len(filled)
-        and max(map(len, filled)) <= HEADER_CHARS
-    )
+    return not values and not all(YEAR.match(c) for c in filled)
 
 
 def csv_rows(text: str, name: str) -> list[Row]:

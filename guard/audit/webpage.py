@@ -8,14 +8,15 @@ Knows nothing about files.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from html.parser import HTMLParser
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from .markdown import TRUST_KEYS, metadata_value
-from .passages import Block, Line
+from .markdown import metadata_value
+from .passages import TRUST_KEYS, Block, Line
 from .tables import table_blocks
+from .tags import Tag, tags
 
 SKIPPED = frozenset(("script", "style", "template", "noscript", "nav"))
 NEVER_SHOWN = frozenset(("script", "style"))
@@ -30,23 +31,28 @@ INVISIBLE = re.compile("[\u00ad\u200b\u200c\u2060\ufeff]")
 
 def blocks(text: str) -> tuple[list[Block], dict[str, Any]]:
     """Return the blocks, and the title and the trust keys of the page's ``meta`` elements."""
-    parser = _Parser(SKIPPED)
-    parser.feed(text)
-    parser.finish()
-    if parser.skipping:  # an element that is never closed must not swallow the rest of the page
-        parser = _Parser(NEVER_SHOWN)
-        parser.feed(text)
-        parser.finish()
-    return parser.blocks, parser.metadata
+    reader = _read(text, SKIPPED)
+    if reader.skipping:  # an element that is never closed must not swallow the rest of the page
+        reader = _read(text, NEVER_SHOWN)
+    return reader.blocks, reader.metadata
 
 
-class _Parser(HTMLParser):
+def _read(text: str, skipped: frozenset[str]) -> _Reader:
+    reader = _Reader(skipped)
+    for tag in tags(text):
+        reader.take(tag)
+    reader.finish()
+    return reader
+
+
+class _Reader:
     """A state of few things: the lines of the open block or cell, the open table, and what is being skipped."""
 
     def __init__(self, skipped: frozenset[str]) -> None:
-        super().__init__(convert_charrefs=True)
         self.skipped = skipped
         self.skipping: list[str] = []
+        self.open: Counter[str] = Counter()  # of what is being skipped
+        self.at = 1  # the line of the tag or text that is being taken
         self.blocks: list[Block] = []
         self.metadata: dict[str, Any] = {}
         self.title: list[str] | None = None
@@ -57,21 +63,30 @@ class _Parser(HTMLParser):
         self.table: list[tuple[int | None, list[str]]] | None = None
         self.has_header = False
 
+    def take(self, tag: Tag) -> None:
+        self.at = tag.line
+        if not tag.name:
+            self._text(tag.text)
+        elif tag.closes:
+            self._end(tag.name)
+        else:
+            self._start(tag.name, tag.attributes)
+
     def finish(self) -> None:
-        self.close()
         self._end_table()
         self._end_block()
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def _start(self, tag: str, attributes: Mapping[str, str]) -> None:
         if tag in self.skipped:
             self._break()
             self.skipping.append(tag)
+            self.open[tag] += 1
         elif self.skipping:
             return
         elif tag == "title":
             self.title = []
         elif tag == "meta":
-            self._meta(dict(attrs))
+            self._meta(attributes)
         elif tag == "table":
             self._start_table()
         elif tag in ("tr", "td", "th"):
@@ -79,17 +94,19 @@ class _Parser(HTMLParser):
         elif tag == "br":
             self._line()
         elif tag in HEADINGS or tag in BREAKING:
-            self._start_block(tag, dict(attrs))
+            self._start_block(tag, attributes)
         elif tag in ("code", "samp", "kbd"):
             self.code |= self.pre
         elif tag == "sup" and self._last().isdigit():
             self._add("^")
 
-    def handle_endtag(self, tag: str) -> None:
+    def _end(self, tag: str) -> None:
         if self.skipping:
-            if tag in self.skipping:
-                while self.skipping.pop() != tag:
-                    pass
+            while self.open[tag]:
+                closed = self.skipping.pop()
+                self.open[closed] -= 1
+                if closed == tag:
+                    break
         elif tag == "title":
             self._end_title()
         elif tag == "table":
@@ -101,7 +118,7 @@ class _Parser(HTMLParser):
             if tag == "pre":
                 self.pre = False
 
-    def handle_data(self, data: str) -> None:
+    def _text(self, data: str) -> None:
         if self.skipping:
             return
         if self.title is not None:
@@ -111,14 +128,10 @@ class _Parser(HTMLParser):
         else:
             self._add(data)
 
-    def unknown_decl(self, data: str) -> None:
-        if data.startswith("CDATA["):
-            self.handle_data(data[6:])
-
-    def _meta(self, attributes: dict[str, str | None]) -> None:
-        key = (attributes.get("name") or "").lower()
+    def _meta(self, attributes: Mapping[str, str]) -> None:
+        key = attributes.get("name", "").lower()
         if key in TRUST_KEYS and attributes.get("content"):
-            self.metadata[key] = metadata_value(key, attributes["content"] or "")
+            self.metadata[key] = metadata_value(key, attributes["content"])
 
     def _end_title(self) -> None:
         title = " ".join("".join(self.title or []).split())
@@ -128,7 +141,7 @@ class _Parser(HTMLParser):
 
     def _add(self, data: str) -> None:
         blank = len(data) - len(data.lstrip())
-        line = self.getpos()[0] + data.count("\n", 0, blank) if blank < len(data) else None
+        line = self.at + data.count("\n", 0, blank) if blank < len(data) else None
         if not self.lines:
             self._line()
         known, parts = self.lines[-1]
@@ -136,7 +149,7 @@ class _Parser(HTMLParser):
         self.lines[-1] = (line if known is None else known, parts)
 
     def _preformatted(self, data: str) -> None:
-        first = self.getpos()[0]
+        first = self.at
         for offset, text in enumerate(data.split("\n")):
             if offset or not self.lines:
                 self.lines.append((first + offset, []))
@@ -146,7 +159,7 @@ class _Parser(HTMLParser):
         return self.lines[-1][1][-1][-1:] if self.lines and self.lines[-1][1] else ""
 
     def _line(self) -> None:
-        self.lines.append((self.getpos()[0] if self.pre else None, []))
+        self.lines.append((self.at if self.pre else None, []))
 
     def _break(self) -> None:
         """End a block; inside a table of data only a line of its cell."""
@@ -155,7 +168,7 @@ class _Parser(HTMLParser):
         else:
             self._line()
 
-    def _start_block(self, tag: str, attributes: dict[str, str | None]) -> None:
+    def _start_block(self, tag: str, attributes: Mapping[str, str]) -> None:
         """A heading or item keeps its mark for a block directly inside it, such as a paragraph."""
         if self.table is not None and tag in HEADINGS:
             self._to_layout()
@@ -202,7 +215,7 @@ class _Parser(HTMLParser):
             return
         self._end_cell()
         if tag == "tr" or not self.table:
-            self.table.append((self.getpos()[0], []))
+            self.table.append((self.at, []))
         if tag != "tr":
             self.has_header |= tag == "th" and len(self.table) == 1
             self.table[-1][1].append("")

@@ -21,7 +21,7 @@ from guard.audit.report import Report
 from guard.audit.run import Known, audited
 from guard.audit.wording import counted
 
-from . import options, render
+from . import options, queries, render
 
 if TYPE_CHECKING:
     from guard.audit.engine import AuditGuard, Plan
@@ -57,7 +57,19 @@ ReviewFile = Annotated[
 
 
 def audit(
-    paths: Paths,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Files, folders, globs: txt, md, rst, html, pdf, docx, json, jsonl, csv, tsv; - is stdin.",
+            show_default=False,
+        ),
+    ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            "--queries", help="Instead of documents: a log of questions with what was retrieved for each; - is stdin."
+        ),
+    ] = None,
     baseline_file: Annotated[
         Path | None, typer.Option("--baseline", help="File of passageguard baseline: what it lists stays quiet.")
     ] = None,
@@ -112,6 +124,15 @@ def audit(
       passageguard audit docs/ --min-score 0.8 -o report.html
       passageguard audit docs/ --baseline baseline.json --since origin/main
       passageguard audit docs/ --format github --fail-on error
+      passageguard audit --queries log.jsonl
+
+    \b
+    A log of retrievals (--queries) has one JSON object a line; the names that
+    LangChain, LlamaIndex, Haystack, Ragas and others write are known, too:
+      {"query": "How long is the trial?", "passages": ["…", {"id": "faq",
+       "text": "…", "metadata": {"date": "2024-05-01"}}], "answer": "14 days."}
+    The report says which questions are contested: their answer depends on a
+    conflict in what was retrieved. Formats: text, json, jsonl, markdown.
 
     \b
     JSON output:
@@ -134,11 +155,17 @@ def audit(
     known = Known(
         baseline.load(baseline_file) if baseline_file else None, reviews.load(reviews_file) if reviews_file else {}
     )
-    inputs = Inputs.of(paths, exclude or (), stdin_filename, since)
     settings = dict(
-        model=model, calibration=calibration, threshold=min_score, max_pairs=max_pairs, deadline_s=deadline,
-        detectors=detectors, verifier=verifier,
+        model=model, calibration=calibration, threshold=min_score, max_pairs=max_pairs, detectors=detectors,
+        verifier=verifier,
     )  # fmt: skip
+    if log is not None:
+        queries.refuse(paths, since=since, stdin_filename=stdin_filename, dry_run=dry_run)
+        queries.replay(log, known, output, format, fail_on, may_fail, deadline, **settings)
+    if not paths:
+        raise ConfigError("nothing to audit; give files, folders or globs, or --queries and a log")
+    inputs = Inputs.of(paths, exclude or (), stdin_filename, since)
+    settings["deadline_s"] = deadline
     if dry_run:
         _say_plan(inputs, inputs.guard(**settings))
         raise typer.Exit

@@ -133,7 +133,7 @@ def write_json(report: Any, stream: TextIO) -> None:
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[int, int], None] | None]:
+def progress_bar(what: str = "comparing sentences") -> Iterator[Callable[[int, int], None] | None]:
     """Yield a callback that draws a bar on a terminal's stderr, or None where there is no terminal."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield None
@@ -144,7 +144,7 @@ def progress_bar() -> Iterator[Callable[[int, int], None] | None]:
     rate = TextColumn("{task.fields[rate]}")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("comparing sentences", total=None, rate="")
+        task = bar.add_task(what, total=None, rate="")
 
         def show(done: int, total: int) -> None:
             speed = bar.tasks[0].finished_speed or bar.tasks[0].speed

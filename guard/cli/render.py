@@ -60,14 +60,20 @@ def report(result: Report, console: Console, show_benign: bool = False) -> None:
     for paths, group in groups.items():
         say(console, " ↔ ".join(map(printable, paths)), "bold")
         for found in group:
-            better = found.preferred and (found.a if found.preferred.side == "a" else found.b)
-            note = f"prefer {printable(better.path)}: {found.preferred.reason}" if better and found.preferred else ""
-            finding(console, found, place_of, note)
+            finding(console, found, place_of, preference(found))
     look_alikes(console, result.look_alikes, place_of, show_benign)
     problems(console, "warning", result.warnings)
     problems(console, "not checked", (f"{u.subject}: {u.reason}" for u in result.unverified))
     problems(console, "not read", result.errors)
     say(console, _audit_summary(result), "bold")
+
+
+def preference(found: Finding) -> str:
+    """Return "prefer handbook.md: it has the later date", or nothing where nothing is declared."""
+    if not found.preferred:
+        return ""
+    better = found.a if found.preferred.side == "a" else found.b
+    return f"prefer {printable(better.path)}: {found.preferred.reason}"
 
 
 def finding(console: Console, found: Conflict | Finding, place: Place, note: str = "") -> None:

@@ -19,8 +19,9 @@ from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
 from detectors.errors import InputError
-from detectors.evidence import Passage
+from detectors.evidence import Passage, Unverified
 from guard.remediate import MAX_LISTED, safe_label
+from guard.trust import TrustRules, usable
 from guard.verdict import RepairedPassage, Verdict
 
 KEY = "passageguard"
@@ -65,6 +66,21 @@ def with_unique_ids(passages: Sequence[Passage]) -> tuple[Passage, ...]:
     ids = _unique(given)
     made = tuple(replace(p, id=i) for i, p in zip(ids, passages, strict=True))
     return made if ids == given else _with_all_superseded(made, given)
+
+
+def declared(passages: Sequence[Passage], rules: TrustRules) -> tuple[list[Passage], list[Unverified]]:
+    """Return the passages without the metadata that declared trust cannot read, and what that was.
+
+    A framework's documents carry metadata for others: a date in words, an authority with a name.
+    """
+    read = [usable(passage, rules) for passage in passages]
+    unread = [Unverified(passage.id, f"not used: {reason}") for passage, wrong in read for reason in wrong]
+    return [passage for passage, _ in read], unread
+
+
+def gave_way(verdict: Verdict) -> bool:
+    """Say whether trust, declared or not, decided against a passage."""
+    return any(passage.loss for passage in (*verdict.passages, *verdict.removed))
 
 
 def repaired(documents: Sequence[D], verdict: Verdict, form: Form[D]) -> list[D]:

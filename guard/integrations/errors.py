@@ -1,8 +1,8 @@
-"""The error by which an integration says that the policy withheld a context."""
+"""The errors of integrations: the policy withheld a context; a framework asks for what a component does not do."""
 
 from __future__ import annotations
 
-from detectors.errors import PassageGuardError
+from detectors.errors import ConfigError, PassageGuardError
 from guard.verdict import Verdict
 
 
@@ -15,3 +15,7 @@ class ContextBlockedError(PassageGuardError):
 
     def __str__(self) -> str:
         return f"{self.verdict.notice} The policy is block; catch ContextBlockedError or choose another action."
+
+
+class NotSupportedError(ConfigError, NotImplementedError):
+    """A component cannot do what a framework's interface offers; where frameworks look for `NotImplementedError`."""

@@ -7,18 +7,22 @@ guard, which is safe to use from several threads.  Needs pydantic alone; knows n
 from __future__ import annotations
 
 import asyncio
+import gc
+import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any, Generic, ParamSpec, Self, TypeVar
+from weakref import WeakSet
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from detectors.evidence import Passage
 from guard.pipeline import Guard
 from guard.verdict import Action, Verdict
 
 from .configuration import WrittenGuard
-from .documents import D, Form, context_text, passages_of, repaired
+from .documents import D, Form, context_text, declared, gave_way, passages_of, repaired
 from .errors import ContextBlockedError
 from .slots import Slots
 
@@ -29,6 +33,8 @@ CHECKS_AT_ONCE = 2  # of those awaited, in one event loop
 
 _CHECKS = Slots(CHECKS_AT_ONCE)
 _LOADING = Lock()  # models are cached by name, but two threads that both find none would both load
+_LOADED: WeakSet[Guard] = WeakSet()
+_CALM = (Passage("1", "The canteen opens at noon."), Passage("2", "The canteen serves soup on Fridays."))
 
 
 @dataclass(frozen=True)
@@ -74,17 +80,36 @@ class Guarded(BaseModel):
     on_verdict: Callable[[Verdict], object] | None = Field(default=None, repr=False, exclude=True)
 
     def load(self) -> None:
-        """Load the models now and not in the first request, where importing their libraries can hold an event loop."""
+        """Load the models now and not in the first request, where importing their libraries can hold an event loop.
+
+        Two passages are checked, which imports the rest.  Where something was imported, garbage is collected and what
+        is left frozen (`gc.freeze`): each full collection of all that model libraries hold would stop every thread,
+        the event loop's too, for tenths of a second.
+        """
         with _LOADING:
-            _ = self.guard._encoder, self.guard.model_revision
+            if self.guard in _LOADED:
+                return
+            modules = len(sys.modules)
+            config = replace(self.guard.config, verifier=None)
+            scorer = self.guard.scorer if "nli" in config.detectors else None
+            Guard(config, encoder=self.guard._encoder, scorer=scorer).check(_CALM)
+            if len(sys.modules) > modules:
+                gc.collect()
+                gc.freeze()
+            _LOADED.add(self.guard)
 
     def judged(self, documents: Sequence[D], question: str | None, form: Form[D]) -> Outcome[D]:
-        """Return what the guard makes of ``documents``; nobody is told."""
-        passages = passages_of(documents, form)
+        """Return what the guard makes of ``documents``; nobody is told.
+
+        Metadata that declared trust cannot read is ignored; the verdict names it where a passage gave way without it.
+        """
+        passages, unread = declared(passages_of(documents, form), self.guard.config.policy.trust)
         if not passages:
             return Outcome([], None)
         self.load()
         verdict = self.guard.check(passages, question or None)
+        if unread and gave_way(verdict):
+            verdict = replace(verdict, unverified=(*verdict.unverified, *unread))
         return Outcome(repaired(documents, verdict, form), verdict)
 
     def call_back(self, outcome: Outcome[Any]) -> None:

@@ -2,6 +2,7 @@
 
 A new finding is a failure, one that was dealt with and what could not be checked are skipped, a file that could not be
 read is an error.  A document that no new finding speaks of passes.
+There is no standard; what is written fits the schemas of Jenkins' plugins, which refuse any other attribute.
 """
 
 from __future__ import annotations
@@ -26,8 +27,7 @@ def render(report: Report) -> str:
     for found, name in zip(report.findings, report.unique_ids(), strict=True):
         _finding(suite, found, name)
     for unverified in report.unverified:
-        case = _case(suite, unverified.subject, "not checked")
-        ElementTree.SubElement(case, "skipped", message=printable(unverified.reason))
+        _skipped(_case(suite, unverified.subject, "not checked"), unverified.reason)
     for message in report.errors:
         error = ElementTree.SubElement(_case(suite, message.partition(": ")[0], "not read"), "error", type="not read")
         error.set("message", printable(message))
@@ -48,15 +48,16 @@ def render(report: Report) -> str:
 def _finding(suite: ElementTree.Element, found: Finding, name: str) -> None:
     first, other = found.sides
     case = _case(suite, first.path, f"{TITLES[found.type]}: {first.place} against {other.place} [{name}]")
-    if first.line:
-        case.set("file", printable(first.path))
-        case.set("line", str(first.line))
     if found.state is State.NEW:
         failure = ElementTree.SubElement(case, "failure", type=found.type.value)
         failure.set("message", printable(f"{found.severity} {found.score:.2f}: {found.explanation}"))
         failure.text = "\n".join(_body(found))
     else:
-        ElementTree.SubElement(case, "skipped", message=printable(f"{found.state}: {found.state_reason}"))
+        _skipped(case, f"{found.state}: {found.state_reason}")
+
+
+def _skipped(case: ElementTree.Element, reason: str) -> None:
+    ElementTree.SubElement(case, "skipped").text = printable(reason)
 
 
 def _case(suite: ElementTree.Element, where: str, name: str) -> ElementTree.Element:

@@ -45,12 +45,12 @@ def _parts(report: Report) -> Iterator[str]:
     elif report.is_complete:
         yield "No new contradiction was found."
     for found in report.new:
-        yield from _finding(found)
-    yield from _list("Not read", report.errors)
-    yield from _list("Not checked", (f"{u.subject}: {u.reason}" for u in report.unverified))
-    yield from _list("Warnings", report.warnings)
+        yield from finding(found)
+    yield from listed("Not read", report.errors)
+    yield from listed("Not checked", (f"{u.subject}: {u.reason}" for u in report.unverified))
+    yield from listed("Warnings", report.warnings)
     for state in QUIET:
-        yield from _list(state.capitalize(), (_short(f) for f in report.in_state(state)))
+        yield from listed(state.capitalize(), (_short(f) for f in report.in_state(state)))
 
 
 def _counts(report: Report) -> str:
@@ -61,7 +61,8 @@ def _counts(report: Report) -> str:
     return "\n".join(rows)
 
 
-def _finding(found: Finding) -> Iterator[str]:
+def finding(found: Finding) -> Iterator[str]:
+    """Yield the paragraphs of one finding."""
     where = " against ".join(path.rpartition("/")[2] for path in found.paths)
     yield f"### {ICONS[found.severity]} {TITLES[found.type]}: {escaped(where)}"
     yield escaped(found.explanation)
@@ -97,8 +98,9 @@ def _short(found: Finding) -> str:
     return f"{TITLES[found.type]}: {places}: {found.state_reason} ({found.id})"
 
 
-def _list(title: str, messages: Iterable[str]) -> Iterator[str]:
+def listed(title: str, messages: Iterable[str]) -> Iterator[str]:
+    """Yield a list under its title, which may be empty; nothing where there is nothing to list."""
     lines = [f"- {escaped(message)}" for message in messages]
     if lines:
-        yield f"## {title}"
+        yield from [f"## {title}"] * bool(title)
         yield "\n".join(lines)

@@ -1,38 +1,41 @@
 """A chat model over the local decoder: retrieved passages are checked, then decoded with and without.
 
 Passages are the documents of tool messages (their artifact, or else their text) and those of the argument
-``documents``.  Where some that stay in the context contradict each other, no side is boosted: trust is 0 then, which is
-plain decoding with context.  Without passages the model decodes plainly.
+``documents``.  Where the verdict leaves open which of them are right, none is boosted (`guard.answer_gate`): trust is 0
+then, which is plain decoding with context.  Without passages the model decodes plainly.
 
-The decoder's prompts have one question.  A conversation of several turns is therefore written as a transcript into it.
-Knows nothing about the formulas.
+A conversation goes through the model's chat template, each turn in its role, and the passages stand in front of the
+last question.  A model without a template reads it as a transcript.  Knows nothing about the formulas.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from threading import Event as Flag
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel, LangSmithParams
 from langchain_core.language_models.chat_models import generate_from_stream
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ChatMessage, ToolMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import Field
 
 from decoding import Event, Finish, PromptPair, Settings, chat_prompts, plain_prompts, stream
 from detectors.errors import ConfigError, InputError
+from guard.answer_gate import gate
 from guard.integrations.documents import KEY, context_text, note_in
+from guard.integrations.errors import NotSupportedError
 from guard.integrations.slots import Slots
 
 from .guarded import Guarded, Outcome
 
 DECODINGS_AT_ONCE = 2  # of those awaited, in one event loop
-SPEAKERS = {"human": "User", "ai": "Assistant", "tool": "Tool"}
+ROLES = {"human": "user", "ai": "assistant", "tool": "user"}  # what a failed tool says is told to the model
 
 _DECODINGS = Slots(DECODINGS_AT_ONCE)
 
@@ -49,8 +52,8 @@ class ChatPassageGuard(Guarded, BaseChatModel):
     `Document`.  The answer's ``response_metadata["passageguard"]`` has the verdict, the pairs of ids in conflict, the
     trust and the number of tokens that the contrast changed.  Tokens of the prompt with context are counted as input.
 
-    Raises `ContextBlockedError` where the policy blocks, `InputError` for messages that are no text,
-    `ConfigError` for an unknown argument, and `decoding.DecodingError` for what cannot be decoded.
+    Raises `ContextBlockedError` where the policy blocks, `InputError` for messages that are no text or end with no
+    question, `ConfigError` for an unknown argument, and `decoding.DecodingError` for what cannot be decoded.
     """
 
     model: Any = Field(repr=False, exclude=True)
@@ -81,6 +84,13 @@ class ChatPassageGuard(Guarded, BaseChatModel):
         params = super()._get_ls_params(stop=stop, **kwargs)
         params["ls_model_name"] = kwargs.get("model", self._model_name)
         return params
+
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> NoReturn:
+        """Raise `NotSupportedError`: the model reads what tools returned, and calls none."""
+        raise NotSupportedError(
+            "ChatPassageGuard calls no tools and writes no structured output: it answers from what tools returned. "
+            "Let another model call them and pass the messages on, or give it documents=…"
+        )
 
     def _generate(
         self,
@@ -149,7 +159,7 @@ class ChatPassageGuard(Guarded, BaseChatModel):
         answer = _Answer(self.tokenizer, (self.stop or []) if stop is None else stop)
         outcome = self.judge(request.documents, request.question)
         self.call_back(outcome)
-        trust = 0.0 if _is_disputed(outcome.unless_blocked().documents) else settings["trust"]
+        trust = gate(outcome.unless_blocked().verdict, None).trust * settings["trust"]
         prompts = self._prompts(request, outcome)
         for event in stream(
             self.model, [prompts.context_ids], [prompts.prior_ids], self._decoding(settings, answer.stops),
@@ -179,9 +189,12 @@ class ChatPassageGuard(Guarded, BaseChatModel):
 
     def _prompts(self, request: _Request, outcome: Outcome) -> PromptPair:
         """Return the prompts with the context and without; without passages both are the one without."""
-        make = chat_prompts if self.tokenizer.chat_template else plain_prompts
         passages = _passages(outcome)
-        made = make(self.tokenizer, request.question, passages or ["-"], request.instructions)
+        given = passages or ["-"]
+        if self.tokenizer.chat_template:
+            made = chat_prompts(self.tokenizer, request.question, given, request.instructions, request.history)
+        else:
+            made = plain_prompts(self.tokenizer, request.transcript, given, request.instructions)
         return made if passages else PromptPair(made.prior_text, made.prior_text, made.prior_ids, made.prior_ids)
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
@@ -195,28 +208,40 @@ _SETTINGS = ("max_tokens", "temperature", "top_p", "top_k", "seed", "trust", "fo
 
 @dataclass(frozen=True)
 class _Request:
-    """What messages ask: the system's instructions, the question or the transcript of all turns, the passages."""
+    """What messages ask: the system's instructions, the turns before the question, the question, the passages."""
 
     instructions: str
+    history: list[dict[str, str]]
     question: str
     documents: list[Document]
 
     @classmethod
     def read(cls, messages: Sequence[BaseMessage], documents: Sequence[Document]) -> _Request:
+        """Read a conversation; what one side says in several messages is one turn."""
         if isinstance(documents, str) or not isinstance(documents, Sequence):
             raise InputError(f"documents must be a list of Document, not {type(documents).__name__}")
-        instructions, turns, found = list[str](), list[tuple[str, str]](), list(documents)
+        instructions, said, found = list[str](), list[tuple[str, str]](), list(documents)
         for i, message in enumerate(messages):
             if isinstance(message, ToolMessage) and message.status != "error":
                 found += _retrieved(message, i)
-            elif isinstance(message, SystemMessage):
+            elif _role(message) == "system":
                 instructions.append(_text(message, i))
-            elif text := _text(message, i).strip():
-                turns.append((SPEAKERS.get(message.type, message.type), text))
-        if not turns:
-            raise InputError("the messages hold no question: give a HumanMessage with text")
-        question = turns[0][1] if len(turns) == 1 else "\n\n".join(f"{who}: {text}" for who, text in turns)
-        return cls("\n\n".join(instructions), question, found)
+            elif (text := _text(message, i).strip()) and not _calls_tools(message):
+                said.append((_role(message), f"Tool: {text}" if isinstance(message, ToolMessage) else text))
+        turns = [(role, "\n\n".join(text for _, text in turn)) for role, turn in groupby(said, key=lambda s: s[0])]
+        if not turns or turns[-1][0] != "user":
+            last = f"the last turn is of the role {turns[-1][0]!r}" if turns else "the messages hold no question"
+            raise InputError(f"{last}: end with a HumanMessage with text; only results of tools may follow it")
+        history = [{"role": role, "content": text} for role, text in turns[:-1]]
+        return cls("\n\n".join(instructions), history, turns[-1][1], _once(found))
+
+    @property
+    def transcript(self) -> str:
+        """The whole conversation as text; the question alone where nothing was said before."""
+        if not self.history:
+            return self.question
+        turns = [*self.history, {"role": "user", "content": self.question}]
+        return "\n\n".join(f"{turn['role'].capitalize()}: {turn['content']}" for turn in turns)
 
 
 @dataclass
@@ -252,6 +277,26 @@ def _retrieved(message: ToolMessage, number: int) -> list[Document]:
     return [Document(text, id=message.tool_call_id or None)] if text.strip() else []
 
 
+def _role(message: BaseMessage) -> str:
+    return message.role if isinstance(message, ChatMessage) else ROLES.get(message.type, message.type)
+
+
+def _calls_tools(message: BaseMessage) -> bool:
+    """Whether a message is a step towards passages, and no turn: its text, if any, announces the call."""
+    return isinstance(message, AIMessage) and bool(message.tool_calls or message.invalid_tool_calls)
+
+
+def _once(documents: Iterable[Document]) -> list[Document]:
+    """Return documents with text, those that several tool calls found only once."""
+    kept: dict[tuple[str | None, str], Document] = {}
+    for i, document in enumerate(documents):
+        if not isinstance(document, Document):
+            raise InputError(f"documents[{i}] must be a Document, not {type(document).__name__}")
+        if document.page_content.strip():
+            kept.setdefault((document.id, document.page_content), document)
+    return list(kept.values())
+
+
 def _text(message: BaseMessage, number: int) -> str:
     """Return a message's text.  Raises `InputError` for pictures and the like; a model's own other blocks are left."""
     if not isinstance(message.content, str) and not isinstance(message, AIMessage):
@@ -262,17 +307,11 @@ def _text(message: BaseMessage, number: int) -> str:
 
 
 def _passages(outcome: Outcome) -> list[str]:
-    """Return the texts that hold any, and where one has a note, each under its id below the notice."""
-    documents = [d for d in outcome.documents if d.page_content.strip()]
+    """Return the texts, and where one has a note, each under its id below the notice."""
+    documents = outcome.documents
     if not any(note_in(d.metadata) for d in documents):
         return [d.page_content for d in documents]
     return [context_text(((d.id or "", d.page_content, note_in(d.metadata)) for d in documents), outcome.notice)]
-
-
-def _is_disputed(documents: Sequence[Document]) -> bool:
-    """Whether two documents of the context contradict each other, or one itself."""
-    ids = {d.id for d in documents}
-    return any(ids.intersection(d.metadata[KEY]["conflicts"]) for d in documents)
 
 
 def _settled(text: str, stops: Sequence[str], *, is_final: bool) -> str:

@@ -5,7 +5,8 @@ Needs the package langchain.  Each tool call is checked alone: two calls are not
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -56,42 +57,52 @@ class PassageGuardMiddleware(AgentMiddleware):
         self._formatter = formatter
 
     def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Result]) -> Result:
-        return self._checked(request, handler(request))
+        result = handler(request)
+        outcomes = self._judged(request, result)
+        for outcome in outcomes.values():
+            self._guarded.announce(outcome)
+        return self._rewritten(result, outcomes)
 
     async def awrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Result]]
     ) -> Result:
         result = await handler(request)
-        return await self._guarded.in_worker(self._checked, request, result)
+        outcomes = await self._guarded.in_worker(self._judged, request, result)
+        for outcome in outcomes.values():
+            await self._guarded.aannounce(outcome)
+        return await asyncio.to_thread(self._rewritten, result, outcomes)
 
-    def _checked(self, request: ToolCallRequest, result: Result) -> Result:
+    def _judged(self, request: ToolCallRequest, result: Result) -> dict[int, Outcome]:
+        """Return what the guard makes of each message that holds passages, by its place among those of the result."""
         if self._tool_names is not None and request.tool_call["name"] not in self._tool_names:
-            return result
-        if isinstance(result, ToolMessage):
-            return self._repaired(request, result)
-        update = result.update
-        if not isinstance(update, dict) or not isinstance(update.get("messages"), list):
-            return result
-        messages = [self._repaired(request, m) if isinstance(m, ToolMessage) else m for m in update["messages"]]
-        return replace(result, update={**update, "messages": messages})
-
-    def _repaired(self, request: ToolCallRequest, message: ToolMessage) -> ToolMessage:
-        documents = self._documents(request, message)
-        if not documents or message.status == "error":
-            return message
+            return {}
         query = request.tool_call["args"].get("query")
-        outcome = self._guarded.judge(documents, query if isinstance(query, str) else None)
-        self._guarded.call_back(outcome)
+        question = query if isinstance(query, str) else None
+        found = {place: self._documents(request, message) for place, message in enumerate(_messages(result))}
+        return {place: self._guarded.judge(documents, question) for place, documents in found.items() if documents}
+
+    def _rewritten(self, result: Result, outcomes: Mapping[int, Outcome]) -> Result:
+        messages = _messages(result)
+        for place, outcome in outcomes.items():
+            messages[place] = self._repaired(messages[place], outcome)
+        if isinstance(result, ToolMessage):
+            return messages[0]
+        return replace(result, update={**result.update, "messages": messages}) if outcomes else result
+
+    def _repaired(self, message: ToolMessage, outcome: Outcome) -> ToolMessage:
         artifact = None if message.artifact is None else outcome.documents
         if outcome.is_blocked:
             told = {"content": outcome.notice, "artifact": artifact, "status": "error"}
             return message.model_copy(update=told)
-        if not _is_changed(outcome, documents):
+        if not _is_changed(outcome):
             return message.model_copy(update={"artifact": artifact})
         content = _with_text(message, self._formatter(outcome.documents, outcome.notice))
         return message.model_copy(update={"content": content, "artifact": artifact})
 
-    def _documents(self, request: ToolCallRequest, message: ToolMessage) -> list[Document]:
+    def _documents(self, request: ToolCallRequest, message: Any) -> list[Document]:
+        """Return the passages that a message of a tool holds; none where it is no such message, or an error."""
+        if not isinstance(message, ToolMessage) or message.status == "error":
+            return []
         artifact = message.artifact
         if isinstance(artifact, list) and artifact and all(isinstance(d, Document) for d in artifact):
             return artifact
@@ -109,10 +120,19 @@ def _with_text(message: ToolMessage, text: str) -> str | list[str | dict[Any, An
     return [{"type": "text", "text": text}, *others]
 
 
-def _is_changed(outcome: Outcome, documents: Sequence[Document]) -> bool:
+def _messages(result: Result) -> list[Any]:
+    """Return the messages of a tool's result: itself, or those by which a command updates the state."""
+    if isinstance(result, ToolMessage):
+        return [result]
+    update = result.update
+    messages = update.get("messages") if isinstance(update, dict) else None
+    return list(messages) if isinstance(messages, list) else []
+
+
+def _is_changed(outcome: Outcome) -> bool:
     """Whether the model must read something else: a note, another order, or fewer documents."""
     verdict = outcome.verdict
     if verdict is None:
         return False
     order = [p.rank_before for p in verdict.passages]
-    return bool(verdict.notice) or order != list(range(len(documents)))
+    return bool(verdict.notice or verdict.removed) or order != sorted(order)
