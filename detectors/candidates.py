@@ -93,8 +93,7 @@ def candidate_pairs(
                 found.add((min(row, int(column)), max(row, int(column))))
     found.update(_sharing_rare_words([words[i] for i in usable], k))
     pairs = [
-        SentencePair(sentences[usable[i]], sentences[usable[j]], float(chosen[i] @ chosen[j]))
-        for i, j in sorted(found)
+        SentencePair(sentences[usable[i]], sentences[usable[j]], float(chosen[i] @ chosen[j])) for i, j in sorted(found)
     ]
     return _closest(sorted(pairs, key=lambda p: (-p.similarity, _position(p.a), _position(p.b))))
 

@@ -11,7 +11,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from .evidence import ScoredPair, Sentence, SentencePair, Span, Unverified
 from .protocols import Material
@@ -42,10 +41,17 @@ class Conditional:
 
     def find(self, material: Material) -> Iterator[ScoredPair | Unverified]:
         most = max(MAX_PAIRS, len(material.sentences) // SENTENCES_PER_PAIR)
-        bridged = list(islice(bridged_pairs(material.sentences), most + 1))
-        if len(bridged) > most:
-            yield Unverified("conditional", f"only {most} pairs that depend on a third passage scored")
-            bridged.pop()
+        bridged: list[BridgedPair] = []
+        left: set[Unverified] = set()
+        for one in bridged_pairs(material.sentences):
+            if isinstance(one, Unverified):
+                left.add(one)
+            elif len(bridged) < most:
+                bridged.append(one)
+            else:
+                left.add(Unverified("conditional", f"only {most} pairs that depend on a third passage scored"))
+                break
+        yield from sorted(left, key=lambda unverified: unverified.reason)
         read = {rewritten(b): b for b in bridged}
         for found in material.score(list(read)):
             if isinstance(found, Unverified):
@@ -55,8 +61,8 @@ class Conditional:
                 yield replace(found, pair=b.pair, given=b.given, detectors=("conditional", *found.detectors))
 
 
-def bridged_pairs(sentences: Sequence[Sentence]) -> Iterator[BridgedPair]:
-    """Yield the pairs that a third sentence of another passage makes comparable."""
+def bridged_pairs(sentences: Sequence[Sentence]) -> Iterator[BridgedPair | Unverified]:
+    """Yield the pairs that a third sentence of another passage makes comparable, and what is left out as too much."""
     stated = [s for s in sentences if s.kind in ("prose", "item")]
     holders: dict[str, list[Sentence]] = defaultdict(list)
     for sentence in stated:
@@ -70,7 +76,7 @@ def bridged_pairs(sentences: Sequence[Sentence]) -> Iterator[BridgedPair]:
 
 def _across(
     bridge: Sentence, member: str, kind: str, holders: Mapping[str, Sequence[Sentence]]
-) -> Iterator[BridgedPair]:
+) -> Iterator[BridgedPair | Unverified]:
     of_kind = re.compile(QUANTIFIER + r"\b" + re.escape(kind) + r"(?:e?s)?\b", re.IGNORECASE)
     named = re.compile(rf"(?<!\w){re.escape(member)}(?!\w)")
     facts = [s for s in _holding(_tokens(member), holders) if named.search(s.text) and not of_kind.search(s.text)]
@@ -79,6 +85,7 @@ def _across(
     *exact, _ = _tokens(kind)  # the last may stand in the plural
     rules = [s for s in _holding(exact, holders) if of_kind.search(s.text) and not named.search(s.text)]
     if len(rules) > MAX_RULES:
+        yield Unverified("conditional", f"more than {MAX_RULES} sentences speak of {kind!r}: not read for its members")
         return
     for rule in rules:
         for fact in facts:

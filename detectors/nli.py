@@ -12,7 +12,6 @@ own length alone, filled up where pairs are missing: the same pair then has the 
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -24,7 +23,7 @@ import numpy.typing as npt
 
 from .errors import ModelError
 from .segment import windows
-from .sources import from_source, require_device
+from .sources import content_hash, from_source, require_device
 
 BUNDLED = Path(__file__).parent / "models" / "nli"
 ENTAILMENT, NEUTRAL, CONTRADICTION = range(3)
@@ -223,28 +222,16 @@ def load(name: str | None = None, device: str | None = None) -> NLIModel:
     def open_model(source: str, local: bool) -> NLIModel:
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
         model = AutoModelForSequenceClassification.from_pretrained(source, local_files_only=local, dtype=dtype)
-        return NLIModel(model.to(chosen).eval(), tokenizer, _revision(source))
+        return NLIModel(model.to(chosen).eval(), tokenizer, revision_of(source))
 
     return from_source(str(BUNDLED if name is None else name), "NLI model", open_model)
 
 
 def revision_of(name: str | None = None) -> str:
-    """Return the revision that `load` would give the model, without loading it."""
+    """Return the revision that `load` gives the model, without loading it: 16 hex digits of a hash of its files.
+
+    For a hub name that is not in the local cache it is the name.
+    """
     source = str(BUNDLED if name is None else name)
-    path = Path(source).expanduser()
-    return _revision(str(path) if path.exists() else source)
-
-
-def _revision(source: str) -> str:
-    """Identify the weights: a hash of name, size and first and last bytes of each file of a directory."""
-    path = Path(source)
-    if not path.is_dir():
-        return source
-    digest = hashlib.sha256()
-    for file in sorted(path.glob("*")):
-        if file.is_file():
-            with file.open("rb") as content:
-                digest.update(f"{file.name}:{file.stat().st_size}".encode() + content.read(65536))
-                content.seek(max(0, file.stat().st_size - 65536))
-                digest.update(content.read(65536))
-    return digest.hexdigest()[:16]
+    found = content_hash(source)
+    return found[:16] if found else source

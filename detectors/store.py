@@ -165,25 +165,20 @@ class StoredScorer:
 
     def missing(self, pairs: Sequence[tuple[str, str]]) -> list[int]:
         """Return the positions of the pairs that are not in the store."""
-        known = self._store.get(Kind.SCORES, map(self._key, pairs))
-        return [i for i, pair in enumerate(pairs) if self._key(pair) not in known]
+        keys = [key(self._space, *pair) for pair in pairs]
+        known = self._store.get(Kind.SCORES, keys)
+        return [i for i, k in enumerate(keys) if k not in known]
 
     def score(self, pairs: Sequence[tuple[str, str]], on_batch: Callable[[int], None] | None = None) -> Scores:
         """Return an (n, 3) array for n pairs; see `detectors.nli.Scores`.  Raises `ModelError`."""
-        keys = [self._key(pair) for pair in pairs]
-        known = self._store.get(Kind.SCORES, dict.fromkeys(keys))
-        fresh = {k: pair for k, pair in zip(keys, pairs, strict=True) if k not in known}
-        if fresh:
-            self._model = self._model or self._load()
-            rows = self._model.score(list(fresh.values()), on_batch)
-            self.calls = self._model.calls
-            new = {k: row.tobytes() for k, row in zip(fresh, rows, strict=True)}
-            self._store.put(Kind.SCORES, new)
-            known |= new
-        return _rows(known, keys)
 
-    def _key(self, pair: tuple[str, str]) -> bytes:
-        return key(self._space, *pair)
+        def computed(fresh: list[tuple[str, str]]) -> Scores:
+            self._model = self._model or self._load()
+            rows = self._model.score(fresh, on_batch)
+            self.calls = self._model.calls
+            return rows
+
+        return _through(self._store, Kind.SCORES, [key(self._space, *pair) for pair in pairs], pairs, computed)
 
 
 class StoredEncoder:
@@ -195,18 +190,21 @@ class StoredEncoder:
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors; see `detectors.encoder.Vectors`.  Raises `ModelError`."""
         keys = [key(self._space, text) for text in texts]
-        known = self._store.get(Kind.VECTORS, dict.fromkeys(keys))
-        fresh = {k: text for k, text in zip(keys, texts, strict=True) if k not in known}
-        if fresh:
-            rows = self._load().encode(list(fresh.values()))
-            new = {k: row.tobytes() for k, row in zip(fresh, rows, strict=True)}
-            self._store.put(Kind.VECTORS, new)
-            known |= new
-        return _rows(known, keys)
+        return _through(self._store, Kind.VECTORS, keys, texts, lambda fresh: self._load().encode(fresh))
 
 
-def _rows(found: Mapping[bytes, bytes], keys: Sequence[bytes]) -> Scores:
-    values = np.frombuffer(bytearray().join(found[k] for k in keys), dtype=np.float32)
+def _through(
+    store: Store, kind: Kind, keys: Sequence[bytes], items: Sequence[T], computed: Callable[[list[T]], Vectors]
+) -> Vectors:
+    """Return a row for each item: those in the store as they are, the others computed, each once, and kept."""
+    known = store.get(kind, dict.fromkeys(keys))
+    fresh = {k: item for k, item in zip(keys, items, strict=True) if k not in known}
+    if fresh:
+        rows = computed(list(fresh.values()))
+        new = {k: row.tobytes() for k, row in zip(fresh, rows, strict=True)}
+        store.put(kind, new)
+        known |= new
+    values = np.frombuffer(bytearray().join(known[k] for k in keys), dtype=np.float32)
     return values.reshape(len(keys), -1) if keys else values.reshape(0, 3)
 
 

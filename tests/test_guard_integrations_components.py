@@ -274,10 +274,11 @@ class Checker:
             whole.connect("source.documents", "guard.documents")
             return whole
 
+        another = copy.deepcopy(checker)  # before it is in a pipeline: old releases mark it with that, copies too
         plain = pipeline(haystack.Pipeline, checker)
         if not hasattr(haystack, "AsyncPipeline"):
             return plain, plain
-        return plain, pipeline(haystack.AsyncPipeline, copy.deepcopy(checker))
+        return plain, pipeline(haystack.AsyncPipeline, another)
 
     def ask(self, whole, question):
         return whole[0].run({"source": {"query": question}, "guard": {"query": question}})["guard"]["documents"]

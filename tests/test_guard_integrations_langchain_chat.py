@@ -169,9 +169,13 @@ def test_a_conversation_keeps_its_roles_in_the_models_template():
 
 
 def test_a_conversation_is_a_transcript_for_a_model_without_a_template():
-    question = f"User: Hi.\n\nAre you there?\n\nAssistant: Yes.\n\nAsk me.\n\nUser: {QUESTION}"
+    before = "Be brief.\n\nQuestion: Hi.\n\nAre you there?\nAnswer: Yes.\n\nAsk me.\n\n"
+    after = f"Question: {QUESTION}\nAnswer:"
+    context, prior = f"{before}Context:\n{A.page_content}\n\n{after}", before + after
+    ids = [tokenizer()(text)["input_ids"] for text in (context, prior)]
+    expected = generate(model(), ids[:1], ids[1:], max_new_tokens=24, eos_token_id=EOS, tokenizer=tokenizer())[0]
     message = chat().invoke(EARLIER, documents=[A])
-    assert message.content == decoded([A.page_content], question, "Be brief.").text
+    assert message.content == expected.text and message.usage_metadata["input_tokens"] == len(ids[0])
 
 
 def test_a_template_that_refuses_the_roles_is_an_error_that_says_so():

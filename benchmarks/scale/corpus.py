@@ -212,7 +212,7 @@ def topics() -> tuple[Topic, ...]:
             facts.append(Fact(one, (one, two)))
     read = []
     for head, facts in found:
-        name, class_, noun, kinds = re.fullmatch(r"(\w+), (\w+): (\w+) \| (.*)", head).groups()  # type: ignore[union-attr]
+        name, class_, noun, kinds = re.split(r", |: | \| ", head, maxsplit=3)
         named = () if kinds == "-" else tuple(kinds.split(", "))
         read.append(Topic(name, class_, noun, named, (*shared[class_], *facts)))
     return tuple(read)

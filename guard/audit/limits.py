@@ -1,6 +1,6 @@
 """How much of anything is read, so that no file takes all of a machine: bytes, lines, entries, seconds.
 
-The figures were chosen so that the worst file within them stays below 2 GB of memory (docs/audit.md, "Limits").
+The worst file of 1 MB that was found takes 285 MB and 5 seconds; at the limits nothing was measured.
 """
 
 from __future__ import annotations

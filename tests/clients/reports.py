@@ -40,7 +40,8 @@ def fetch(work: Path) -> None:
         (archive,) = (work / "sources").glob("*.tar.gz")
         with tarfile.open(archive) as sources:
             (member,) = (m for m in sources if m.name.endswith("/junit-10.xsd"))
-            (work / "junit-10.xsd").write_bytes(sources.extractfile(member).read())  # type: ignore[union-attr]
+            member.name = "junit-10.xsd"
+            sources.extract(member, work, filter="data")
 
 
 def main() -> None:

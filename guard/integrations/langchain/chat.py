@@ -193,10 +193,8 @@ class ChatPassageGuard(Guarded, BaseChatModel):
         """Return the prompts with the context and without; without passages both are the one without."""
         passages = _passages(outcome)
         given = passages or ["-"]
-        if self.tokenizer.chat_template:
-            made = chat_prompts(self.tokenizer, request.question, given, request.instructions, request.history)
-        else:
-            made = plain_prompts(self.tokenizer, request.transcript, given, request.instructions)
+        make = chat_prompts if self.tokenizer.chat_template else plain_prompts
+        made = make(self.tokenizer, request.question, given, request.instructions, request.history)
         return made if passages else PromptPair(made.prior_text, made.prior_text, made.prior_ids, made.prior_ids)
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
@@ -235,14 +233,6 @@ class _Request:
             last = f"the last turn is of the role {turns[-1][0]!r}" if turns else "the messages hold no question"
             raise InputError(f"{last}: end with a HumanMessage with text; only results of tools may follow it")
         return cls("\n\n".join(instructions), turns[:-1], turns[-1][1], _once(found))
-
-    @property
-    def transcript(self) -> str:
-        """The whole conversation as text; the question alone where nothing was said before."""
-        if not self.history:
-            return self.question
-        turns = [*self.history, ("user", self.question)]
-        return "\n\n".join(f"{role.capitalize()}: {text}" for role, text in turns)
 
 
 def _retrieved(message: ToolMessage, number: int) -> list[Document]:
