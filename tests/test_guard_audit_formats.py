@@ -4,10 +4,7 @@ import base64
 import hashlib
 import io
 import json
-import os
 import re
-import shutil
-import subprocess
 from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -17,6 +14,7 @@ from xml.etree import ElementTree
 
 import jsonschema
 import pytest
+from browsing import needs_browser, opened, seen_in_browser
 from sample_reports import ACCEPTED, EMPTY, FULL, MANY, NASTY, PLAIN, SOURCES, WIDE, A, B, finding, quote
 
 from detectors.evidence import ConflictType
@@ -381,7 +379,6 @@ def test_labels_name_every_control():
     assert sum(tag == "label" for tag, _ in parsed.tags) == sum(tag in ("input", "select") for tag, _ in parsed.tags)
 
 
-BROWSER = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 READER = """
 const field = (name) => document.getElementById(name), seen = [];
 const see = () => seen.push([...document.querySelectorAll("#findings > article")]
@@ -412,16 +409,7 @@ const later = () => new Promise((done) => setTimeout(done, 20));
 """
 
 
-def opened(tmp_path, text):
-    """Return the page as it stands in a browser after its scripts have run."""
-    file = tmp_path / "report.html"
-    file.write_text(text, encoding="utf-8")
-    flags = ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom")
-    waits = "--virtual-time-budget=5000"
-    return subprocess.run([BROWSER, *flags, waits, file.as_uri()], capture_output=True, text=True, timeout=60).stdout
-
-
-@pytest.mark.skipif(not BROWSER, reason="no browser; CHROMIUM may name one")
+@needs_browser
 def test_a_browser_runs_the_page_and_nothing_of_a_passage(tmp_path):
     text = opened(tmp_path, rendered("html"))
     parsed = page(text)
@@ -431,13 +419,11 @@ def test_a_browser_runs_the_page_and_nothing_of_a_passage(tmp_path):
     assert [a["aria-pressed"] for _, a in parsed.tags if "data-pair" in a] == ["false"] * 2
 
 
-@pytest.mark.skipif(not BROWSER, reason="no browser; CHROMIUM may name one")
+@needs_browser
 def test_a_reader_filters_searches_and_reads_in_a_browser(tmp_path):
     """A second script acts as the reader; the page's own policy, tested above, has to let it in."""
     report = replace(FULL, documents=WIDE, findings=(PLAIN, NASTY, ACCEPTED, MANY))
-    text = re.sub(r"<meta http-equiv[^>]*>", "", rendered("html", report))
-    text = opened(tmp_path, text.replace("</body>", f"<script>{READER}</script></body>"))
-    seen = re.search(r'<pre id="seen">(.*?)</pre>', text, re.S)[1].split("\n")
+    seen = seen_in_browser(tmp_path, rendered("html", report), READER)
     plain, nasty, many = (f"f-{found.id}" for found in (PLAIN, NASTY, MANY))
     everything = f"{plain} {nasty} {many} | 3 findings"
     assert seen == [

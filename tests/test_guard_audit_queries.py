@@ -5,6 +5,7 @@ import re
 from itertools import combinations
 
 import pytest
+from browsing import needs_browser, seen_in_browser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from guard.audit import contested, queries
 from guard.audit.baseline import Entry
 from guard.audit.contested import Standing
 from guard.audit.formats import contested as formats
+from guard.audit.formats import contested_page
 from guard.audit.run import Known
 from guard.verdict import Action, Status, Verdict
 
@@ -194,6 +196,48 @@ def test_the_formats_hold_the_quotes_the_counts_and_what_contests_most():
         assert said in page, said
 
 
+BESIDE = {"query": "Who answers those who ask?", "passages": ["Anna answers those who ask.", "The lease lasts 14 days.",
+                                                             "The lease lasts 95 days."]}  # fmt: skip
+
+
+def test_the_page_holds_every_question_and_nothing_of_a_passage_is_markup():
+    attack = "<script>document.title='PWNED'</script> <b>95</b>"
+    asked = {"query": "Is the <script>trial</script> over?", "passages": [ONE, f"{TWO} {attack}"]}
+    other, calm = {"query": "?", "passages": ["Der Vertrag"]}, {"query": "Why?", "passages": ["It is so."]}
+    result, _ = replay(SHAPES["Ragas"], SHAPES["Ragas"], asked, BESIDE, other, calm, b"no")
+    text = contested_page.render(result)
+    cards = re.findall(r'<article id="(q-\d+)" class="\w*" data-standing="(\w+)" data-type="([\w ]*)">', text)
+    assert cards == [
+        ("q-1", "contested", "value"), ("q-3", "contested", "value"), ("q-4", "beside", "value"),
+        ("q-5", "unverified", ""), ("q-6", "consistent", ""),
+    ]  # fmt: skip
+    for said in ("lines 1, 2, asked 2 times", "<mark>14</mark>", "answers given: 2 as passage 1", "&lt;script&gt;",
+                 "line 7: not valid JSON", 'href="#q-3"', "line 5: 1: German"):  # fmt: skip
+        assert said in text, said
+    assert text.count("<script") == 1 and "<b>95" not in text
+
+
+READER = """
+const seen = [], field = (name) => document.getElementById(name);
+const see = () => seen.push([...document.querySelectorAll("#findings > article")]
+  .filter((card) => card.checkVisibility()).map((card) => card.id).join(" ") + " | " + field("shown").textContent);
+const choose = (name, value) => {
+  field(name).value = value;
+  field(name).dispatchEvent(new Event("input", {bubbles: true}));
+};
+see(); choose("standing", "beside"); see(); choose("standing", ""); choose("words", "over trial"); see();
+document.body.append(Object.assign(document.createElement("pre"), {id: "seen", textContent: seen.join("\\n")}));
+"""
+
+
+@needs_browser
+def test_a_reader_filters_questions_in_a_browser(tmp_path):
+    result, _ = replay(SHAPES["Ragas"], {"query": "Is the trial over?", "passages": [ONE, TWO]}, BESIDE)
+    assert seen_in_browser(tmp_path, contested_page.render(result), READER) == [
+        "q-1 q-2 q-3 | 3 questions", "q-3 | 1 of 3 questions", "q-2 | 1 of 3 questions",
+    ]  # fmt: skip
+
+
 # The command
 
 
@@ -231,7 +275,7 @@ def test_the_command_says_what_does_not_go_together(cli, log):
         (("docs", "--queries", name), "not both"),
         (("--queries", name, "--since", "HEAD"), "--since is for documents"),
         (("--queries", name, "--dry-run"), "--dry-run is for documents"),
-        (("--queries", name, "--format", "sarif"), "choose from text, json, jsonl, markdown"),
+        (("--queries", name, "--format", "sarif"), "choose from text, json, jsonl, markdown, html"),
         (("--queries", "none.jsonl"), "none.jsonl: cannot be read"),
         ((), "nothing to audit"),
     ):

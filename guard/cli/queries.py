@@ -14,14 +14,17 @@ from rich.console import Console
 from detectors.errors import ConfigError, InputError
 from guard.audit.contested import Question, Replay, Standing, replayed
 from guard.audit.findings import Severity
-from guard.audit.formats import TEXT, by_ending, contested
+from guard.audit.formats import TEXT, by_ending, contested, contested_page
 from guard.audit.queries import Log, read
 from guard.audit.run import Known
 from guard.audit.wording import counted, printable
 
 from . import options, render
 
-FORMATS = {"json": contested.as_json, "jsonl": contested.as_jsonl, "markdown": contested.as_markdown}
+FORMATS = {
+    "json": contested.as_json, "jsonl": contested.as_jsonl, "markdown": contested.as_markdown,
+    "html": contested_page.render,
+}  # fmt: skip
 NAMES = (TEXT, *FORMATS)
 STDIN = Path("-")
 MAX_LOG_BYTES = 500_000_000

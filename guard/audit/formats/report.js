@@ -21,24 +21,23 @@
     const field = (name) => document.getElementById(name);
     const cards = [...document.querySelectorAll("#findings > article")];
     const texts = new Map(cards.map((card) => [card, card.textContent.toLowerCase()]));
-    const cells = [...document.querySelectorAll("[data-pair]")];
+    const cells = [...document.querySelectorAll("[data-pair]")], choices = [...form.querySelectorAll("select")];
     let pair = "";
 
     const show = () => {
       const words = field("words").value.toLowerCase().split(/\s+/).filter(Boolean);
-      const severity = field("severity").value, type = field("type").value, number = field("document").value;
       let count = 0;
       for (const card of cards) {
-        const data = card.dataset;
-        const fits = (!severity || data.severity === severity) && (!type || data.type === type)
-          && (!number || data.pairs.split(/[ -]/).includes(number)) && (!pair || data.pairs.split(" ").includes(pair))
+        const holds = (name, value) => !value || (card.dataset[name] || "").split(" ").includes(value);
+        const fits = choices.every((each) => holds(each.id, each.value)) && holds("pairs", pair)
           && words.every((word) => texts.get(card).includes(word));
         card.hidden = !fits;
         count += fits;
       }
       for (const cell of cells) cell.setAttribute("aria-pressed", String(cell.dataset.pair === pair));
       field("nothing").hidden = count > 0;
-      const said = (n) => n.toLocaleString("en"), all = said(cards.length) + (cards.length === 1 ? " finding" : " findings");
+      const said = (n) => n.toLocaleString("en"), noun = form.dataset.noun + (cards.length === 1 ? "" : "s");
+      const all = said(cards.length) + " " + noun;
       field("shown").textContent = count === cards.length ? all : said(count) + " of " + all;
     };
 

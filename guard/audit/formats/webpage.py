@@ -40,6 +40,11 @@ DEALT_WITH = {
 
 def render(report: Report) -> str:
     """Return the page."""
+    return page("Contradictions in your documents", _body(report))
+
+
+def page(title: str, body: Iterable[str]) -> str:
+    """Return a page with the style and the script that all reports share."""
     style, script = _resource("report.css"), _resource("report.js")
     policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'"
     policy += "; form-action 'none'"
@@ -51,11 +56,13 @@ def render(report: Report) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<meta name="color-scheme" content="light dark">',
-        "<title>Contradictions in your documents</title>",
+        f"<title>{title}</title>",
         f"<style>{style}</style>",
         "</head>",
         "<body>",
-        *_body(report),
+        *body,
+        f"<footer>PassageGuard {escaped(__version__)}. A score is the estimated chance that both quotes cannot be "
+        "true; whether they are is for you to judge.</footer>",
         f"<script>{script}</script>",
         "</body>",
         "</html>",
@@ -89,14 +96,12 @@ def _body(report: Report) -> Iterator[str]:
     yield from (_article(each) for each in new)
     yield '<p id="nothing" class="quiet" hidden>No finding fits these filters.</p>'
     yield "</section>"
-    yield from _problems(report)
+    yield from problems(report.errors, [f"{u.subject}: {u.reason}" for u in report.unverified], report.warnings)
     for state, title in DEALT_WITH.items():
         quiet = [_article(each) for each in shown if each.finding.state is state]
-        yield from _folded(title, quiet)
-    yield from _folded("Looks contradictory, and is not", [_look_alike(pair) for pair in report.look_alikes])
+        yield from folded(title, quiet)
+    yield from folded("Looks contradictory, and is not", [_look_alike(pair) for pair in report.look_alikes])
     yield "</main>"
-    yield f"<footer>PassageGuard {_escaped(__version__)}. A score is the estimated chance that both quotes cannot be "
-    yield "true; whether they are is for you to judge.</footer>"
 
 
 def _head(report: Report) -> Iterator[str]:
@@ -199,8 +204,8 @@ def _map(report: Report, new: Sequence[Shown]) -> Iterator[str]:
     for row, n in enumerate(numbers, 1):
         path = report.documents[n].path
         cells = "".join(_cell(report, _ordered(n, m), pairs, most) for m in list(numbers)[:row])
-        label = f"<span>{_escaped(_name(path, (report.documents[m].path for m in numbers)))}</span> {row}"
-        yield f'<tr><th scope="row" title="{_escaped(path)}">{label}</th>{cells}</tr>'
+        label = f"<span>{escaped(_name(path, (report.documents[m].path for m in numbers)))}</span> {row}"
+        yield f'<tr><th scope="row" title="{escaped(path)}">{label}</th>{cells}</tr>'
     yield "</tbody></table></figure>"
 
 
@@ -218,7 +223,7 @@ def _cell(report: Report, pair: tuple[int, int], pairs: Counter[tuple[int, int]]
     one, other = (report.documents[number].path for number in pair)
     label = f"{counted(n, 'finding')} " + (f"within {one}" if one == other else f"between {one} and {other}")
     shade = max(1, -(-n * SHADES // most))
-    label = f'aria-label="{_escaped(label)}" title="{_escaped(label)}"'
+    label = f'aria-label="{escaped(label)}" title="{escaped(label)}"'
     return f'<td><button type="button" class="shade{shade}" data-pair="{_key(pair)}" {label}>{n}</button></td>'
 
 
@@ -239,54 +244,67 @@ def _filters(report: Report, new: Sequence[Shown]) -> Iterator[str]:
     types = [(t.value, title) for t, title in TITLES.items() if any(e.finding.type is t for e in new)]
     involved = sorted(set().union(*map(_documents, new)))
     documents = [(str(n), report.documents[n].path) for n in involved]
-    yield '<form id="filters" role="search" aria-label="Filter the findings" hidden>'
+    yield from filters(
+        "finding", len(new), {"severity": ("Severity", severities), "type": ("What differs", types),
+                              "document": ("Document", documents)},
+    )  # fmt: skip
+
+
+def filters(noun: str, n: int, choices: Mapping[str, tuple[str, Sequence[tuple[str, str]]]]) -> Iterator[str]:
+    """Yield the form that hides cards, of which there are ``n``.
+
+    A choice hides those whose attribute ``data-NAME`` lacks its value; its label and (value, text) are given by name.
+    """
+    yield f'<form id="filters" role="search" aria-label="Filter the {noun}s" data-noun="{noun}" hidden>'
     yield '<label>Search <input type="search" id="words" placeholder="words (press /)" autocomplete="off"></label>'
-    yield from _select("severity", "Severity", severities)
-    yield from _select("type", "What differs", types)
-    yield from _select("document", "Document", documents)
+    for name, (label, options) in choices.items():
+        yield f'<label>{label} <select id="{name}"><option value="">all</option>'
+        yield from (f'<option value="{escaped(value)}">{escaped(text)}</option>' for value, text in options)
+        yield "</select></label>"
     yield '<button type="reset">Show all</button>'
-    yield f'<output id="shown" aria-live="polite">{counted(len(new), "finding")}</output>'
+    yield f'<output id="shown" aria-live="polite">{counted(n, noun)}</output>'
     yield "</form>"
-
-
-def _select(name: str, label: str, options: Iterable[tuple[str, str]]) -> Iterator[str]:
-    yield f'<label>{label} <select id="{name}"><option value="">all</option>'
-    yield from (f'<option value="{_escaped(value)}">{_escaped(text)}</option>' for value, text in options)
-    yield "</select></label>"
 
 
 def _article(shown: Shown) -> str:
     found = shown.finding
-    texts = [printable(quote.text) for quote in (found.a, found.b)]
-    better = found.preferred.side if found.preferred else ""
+    documents, pairs = " ".join(map(str, sorted(_documents(shown)))), " ".join(map(_key, sorted(shown.pairs)))
     parts = [
         f'<article id="{shown.anchor}" class="{found.severity}" data-severity="{found.severity}" '
-        f'data-type="{found.type}" data-pairs="{" ".join(map(_key, sorted(shown.pairs)))}">',
+        f'data-type="{found.type}" data-document="{documents}" data-pairs="{pairs}">',
         f'<h2><span class="badge">{found.severity}</span> {TITLES[found.type]}'
         f'<a class="id" href="#{shown.anchor}" title="Link to this finding">{found.id}</a></h2>',
-        f'<p class="why">{_escaped(found.explanation)} <span class="score">score {found.score:.2f}</span></p>',
-        '<div class="sides">',
-        _quote(found.a, texts[0], differing(*texts)[0], better == "a"),
-        _quote(found.b, texts[1], differing(*texts)[1], better == "b"),
-        "</div>",
-        *_further(found),
+        *evidence(found),
     ]
+    return "\n".join([*parts, "</article>"])
+
+
+def evidence(found: Finding) -> Iterator[str]:
+    """Yield what a finding rests on: why, both sides with their differing words marked, and what to do."""
+    texts = [printable(quote.text) for quote in (found.a, found.b)]
+    better = found.preferred.side if found.preferred else ""
+    yield f'<p class="why">{escaped(found.explanation)} <span class="score">score {found.score:.2f}</span></p>'
+    yield '<div class="sides">'
+    yield _quote(found.a, texts[0], differing(*texts)[0], better == "a")
+    yield _quote(found.b, texts[1], differing(*texts)[1], better == "b")
+    yield "</div>"
+    yield from _further(found)
     if found.given:
-        parts += ['<p class="given">given that</p>', _quote(found.given, printable(found.given.text), [])]
+        yield '<p class="given">given that</p>'
+        yield _quote(found.given, printable(found.given.text), [])
     if found.preferred:
         side = found.a if better == "a" else found.b
-        parts.append(f'<p class="prefer">Prefer {_escaped(side.path)}: {_escaped(found.preferred.reason)}.</p>')
+        yield f'<p class="prefer">Prefer {escaped(side.path)}: {escaped(found.preferred.reason)}.</p>'
     if found.state is State.NEW:
-        parts.append(f'<p class="action">{_escaped(found.action)}</p>')
+        yield f'<p class="action">{escaped(found.action)}</p>'
     if found.state_reason:
-        parts.append(f'<p class="state">{_escaped(found.state_reason)}</p>')
-    return "\n".join([*parts, "</article>"])
+        yield f'<p class="state">{escaped(found.state_reason)}</p>'
 
 
 def _further(found: Finding) -> Iterator[str]:
     """Yield the places that say what the first quote says, and those that contradict it beside the second."""
     if found.repeats:
-        places = "".join(f"<li><cite>{_escaped(quote.place)}</cite></li>" for quote in found.repeats)
+        places = "".join(f"<li><cite>{escaped(quote.place)}</cite></li>" for quote in found.repeats)
         yield f'<p class="also">The first is also said in</p><ul class="places">{places}</ul>'
     if found.against:
         first, texts = printable(found.a.text), [printable(quote.text) for quote in found.against]
@@ -303,10 +321,10 @@ def _quote(quote: Quote, text: str, marks: Sequence[Range], is_preferred: bool =
         f"<mark>{html.escape(piece)}</mark>" if is_marked else html.escape(piece)
         for piece, is_marked in pieces(text, marks)
     )
-    heading = f'<span class="heading">{_escaped(quote.heading)}</span>' if quote.heading else ""
+    heading = f'<span class="heading">{escaped(quote.heading)}</span>' if quote.heading else ""
     tag = '<span class="preferred">preferred</span>' if is_preferred else ""
     return (
-        f"<figure><figcaption><cite>{_escaped(quote.place)}</cite>{tag}{heading}</figcaption>"
+        f"<figure><figcaption><cite>{escaped(quote.place)}</cite>{tag}{heading}</figcaption>"
         f"<blockquote>{_around(quote.before)}{marked}{_around(quote.after)}</blockquote></figure>"
     )
 
@@ -322,34 +340,33 @@ def _around(context: str) -> str:
 def _look_alike(pair: LookAlike) -> str:
     texts = [printable(quote.text) for quote in (pair.a, pair.b)]
     quotes = "".join(map(_quote, (pair.a, pair.b), texts, differing(*texts)))
-    reason = _escaped(pair.why_not.value.replace("_", " "))
+    reason = escaped(pair.why_not.value.replace("_", " "))
     return f'<article class="quiet"><p class="why">{reason}</p><div class="sides">{quotes}</div></article>'
 
 
-def _problems(report: Report) -> Iterator[str]:
-    lists = (
-        ("Could not be read", report.errors),
-        ("Could not be checked", [f"{u.subject}: {u.reason}" for u in report.unverified]),
-        ("Warnings", report.warnings),
-    )
+def problems(errors: Sequence[str], unverified: Sequence[str], warnings: Sequence[str]) -> Iterator[str]:
+    """Yield the section of what was not read, not checked, or is worth a word."""
+    lists = (("Could not be read", errors), ("Could not be checked", unverified), ("Warnings", warnings))
     if any(messages for _, messages in lists):
         yield '<section id="problems" aria-label="Problems">'
         for title, messages in lists:
             if messages:
                 yield f"<h2>{title}</h2><ul>"
-                yield from (f"<li>{_escaped(message)}</li>" for message in messages)
+                yield from (f"<li>{escaped(message)}</li>" for message in messages)
                 yield "</ul>"
         yield "</section>"
 
 
-def _folded(title: str, articles: Sequence[str]) -> Iterator[str]:
+def folded(title: str, articles: Sequence[str]) -> Iterator[str]:
+    """Yield what a reader opens, with a count."""
     if articles:
         yield f"<details><summary>{title} ({len(articles):,})</summary>"
         yield from articles
         yield "</details>"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return text that HTML shows as it is."""
     return html.escape(printable(text))
 
 
