@@ -603,6 +603,7 @@ def blank_pdf(path, password=None):
         ("a.pdf", lambda p: blank_pdf(p), "a.pdf: a PDF without text (scanned pages?)"),
         ("a.pdf", lambda p: blank_pdf(p, "secret"), "a.pdf: an encrypted PDF"),
         ("a.json", b'["a",\n "b" "c"]', "a.json: not valid JSON: Expecting ',' delimiter at line 2"),
+        ("a.json", b'["a', "a.json: not valid JSON: Unterminated string at line 1, column 2"),
         ("a.json", b'{"a": 1}\n{"b": }', "a.json: line 2 is not valid JSON"),
         ("a.jsonl", b'{"text": "a"}\n\n{"text" "b"}\n', "a.jsonl: line 3 is not valid JSON"),
         ("a.jsonl", b"oops\n", "a.jsonl: line 1 is not valid JSON"),

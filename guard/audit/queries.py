@@ -113,7 +113,7 @@ def _entry(line: bytes | Mapping[str, Any], where: str) -> Mapping[str, Any]:
         except UnicodeDecodeError as error:
             raise InputError(f"not valid UTF-8 at byte {error.start}") from error
         except json.JSONDecodeError as error:
-            raise InputError(f"not valid JSON: {error.msg} at column {error.colno}") from error
+            raise InputError(f"not valid JSON: {records.fault(error)} at column {error.colno}") from error
     if not isinstance(entry, Mapping):
         raise InputError(f"must be an object, not {type(entry).__name__}; {NEEDED}")
     return entry

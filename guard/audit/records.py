@@ -41,7 +41,7 @@ def located(text: str, name: str) -> list[Entry]:
     except json.JSONDecodeError as error:
         if not _is_lines(text, name):
             raise InputError(
-                f"{name}: not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+                f"{name}: not valid JSON: {fault(error)} at line {error.lineno}, column {error.colno}"
             ) from error
         return [(n, _line(line, n, name)) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
     if isinstance(whole, dict) and isinstance(whole.get("passages"), list):
@@ -101,7 +101,12 @@ def _line(line: str, number: int, name: str) -> Any:
     try:
         return load(line, f"{name}: line {number}")
     except json.JSONDecodeError as error:
-        raise InputError(f"{name}: line {number} is not valid JSON: {error.msg} at column {error.colno}") from error
+        raise InputError(f"{name}: line {number} is not valid JSON: {fault(error)} at column {error.colno}") from error
+
+
+def fault(error: json.JSONDecodeError) -> str:
+    """Return what is wrong, without the "at" in which some of Python's messages end."""
+    return re.sub(r"(?: starting)? at$", "", error.msg)
 
 
 def _is_lines(text: str, name: str) -> bool:
