@@ -35,18 +35,22 @@ def score_pairs(
     calibration: Calibration,
     expired: Callable[[], bool] = lambda: False,
     progress: Progress | None = None,
+    at_once: int | None = None,
 ) -> Iterator[ScoredPair | Unverified]:
     """Yield the pairs, scored in the given order until they are done or ``expired()``, and what was not checked.
+
+    ``nli`` is asked about ``at_once`` pairs at a time, `CHUNK` unless given.
 
     Without ``nli`` the score is the value detector's own strength.  A scorer that raises leaves its pairs to
     the value detector and says so.  Raises `ModelError` where it cannot be loaded.
     """
-    for start in range(0, len(pairs), CHUNK):
+    at_once = at_once or CHUNK
+    for start in range(0, len(pairs), at_once):
         if expired():
             left = len(pairs) - start
             yield Unverified("pairs", f"deadline reached: {left} of {len(pairs)} sentence pairs not scored")
             return
-        chunk = [Comparison(pair) for pair in pairs[start : start + CHUNK]]
+        chunk = [Comparison(pair) for pair in pairs[start : start + at_once]]
         try:
             yield from _scored(chunk, nli, use_values, calibration)
         except ModelError:

@@ -118,7 +118,7 @@ class Store:
             return otherwise
 
     def _connect(self) -> sqlite3.Connection:
-        _make(self.folder)
+        make_folder(self.folder)
         self._home.mkdir(exist_ok=True)
         file = self._home / "entries.sqlite3"
         db = sqlite3.connect(file, timeout=WAIT_S, check_same_thread=False)
@@ -208,7 +208,8 @@ def _through(
     return values.reshape(len(keys), -1) if keys else values.reshape(0, 3)
 
 
-def _make(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make the folder of a store, marked for git and for backups as one that may be left out."""
     folder.mkdir(parents=True, exist_ok=True)
     if not any(folder.iterdir()):  # a folder with something in it is somebody's, and may be tracked
         (folder / ".gitignore").write_text(GITIGNORE)

@@ -61,6 +61,7 @@ class Guard:
         self.config = config or GuardConfig()
         self._given_encoder = encoder
         self._given_scorer = scorer
+        self._at_once: int | None = None
         own = self.config.calibration
         self._given_recalibration = None if own is None else recalibration.load(Path(own))
         self._verifier = Verifier(self.config.verifier) if self.config.verifier else None
@@ -197,9 +198,9 @@ class Guard:
         settings = (nli, "values" in self.config.detectors, self._calibration, lambda: left_s() < 0)
 
         def score(more: Sequence[SentencePair]) -> Iterator[ScoredPair | Unverified]:
-            return score_pairs(more, *settings)
+            return score_pairs(more, *settings, at_once=self._at_once)
 
-        found = list(score_pairs(pairs, *settings, progress))
+        found = list(score_pairs(pairs, *settings, progress, self._at_once))
         material = Material(passages, question, sentences, pairs, nli, self._calibration, score)
         for name, detector in self._detectors.items():
             found.extend(_found_by(name, detector, material, settings[-1]))

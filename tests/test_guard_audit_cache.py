@@ -17,7 +17,7 @@ from faked_audit import Numbers, Words, documents
 from detectors import sources
 from detectors.errors import ModelError
 from guard import GuardConfig
-from guard.audit.cache import AuditCache
+from guard.audit.cache import Spaces
 
 ROOT = Path(__file__).parent.parent
 CACHE = Path(".passageguard_cache")
@@ -118,8 +118,8 @@ def test_a_model_that_is_not_there_is_an_error_and_not_an_unverified_report(cli,
 @pytest.mark.parametrize("change", ["torch 0", "another processor", "cuda:0", "another code"])
 def test_scores_and_vectors_are_kept_apart_by_what_they_depend_on(folder, monkeypatch, change):
     def spaces(**settings):
-        cache = AuditCache(CACHE, GuardConfig(**settings), print)
-        return cache._scores, cache._vectors
+        found = Spaces.of(GuardConfig(**settings))
+        return found.scores, found.vectors
 
     before = spaces()
     assert before == spaces() and before[0] != before[1]

@@ -19,11 +19,12 @@ import platform
 import re
 import zlib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from glob import glob
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from detectors import calibration, encoder, nli, segment, sources
 from detectors.encoder import Encoder
@@ -35,31 +36,59 @@ from guard.verdict import Verdict
 from .engine import steady_model
 from .run import Checker, Progress
 
+if TYPE_CHECKING:
+    from .distributed import Workers
+
 VERDICTS = 16  # kept, the newest
 LIBRARIES = ("torch", "transformers", "tokenizers", "sentence-transformers", "numpy", "faiss-cpu", "sentencex")
 PASSING = re.compile(r"deadline reached|failed")  # reasons that need not hold the next time
 PROCESSOR = re.compile(r"^(?:model name|flags|Features|CPU part)\b.*", re.M)
 
 
-class AuditCache:
-    """The cache in ``folder``, for audits with ``config``.  ``warn`` is told of what goes wrong with it."""
+@dataclass(frozen=True, slots=True)
+class Spaces:
+    """Everything beside the texts that embeddings and scores depend on; no scores where no detector needs them."""
 
-    def __init__(self, folder: Path, config: GuardConfig, warn: Callable[[str], None]) -> None:
+    vectors: str
+    scores: str | None
+
+    @classmethod
+    def of(cls, config: GuardConfig) -> Spaces:
+        """Return those of this machine.  Raises `ModelError`."""
+        common = (config.device, versions(), machine())
+        content = _content(config.encoder, encoder.BUNDLED, lambda: encoder.load(config.encoder, config.device))
+        vectors = repr(("vectors", content, code(encoder.__file__), *common))
+        if "nli" not in config.detectors:
+            return cls(vectors, None)
+        content = _content(config.model, nli.BUNDLED, lambda: steady_model(config))
+        return cls(vectors, repr(("scores", content, code(nli.__file__, segment.__file__), *common)))
+
+
+class AuditCache:
+    """The cache in ``folder``, for audits with ``config``.  ``warn`` is told of what goes wrong with it.
+
+    What is missing is computed by ``workers``; None is this process.
+    """
+
+    def __init__(
+        self, folder: Path, config: GuardConfig, warn: Callable[[str], None], workers: Workers | None = None
+    ) -> None:
         self._store = Store(folder, warn)
         self._config = config
+        self._workers = workers
 
     @cached_property
     def scorer(self) -> StoredScorer | None:
         """The NLI model over the cache; None where no detector needs it.  Raises `ModelError`."""
-        if "nli" not in self._config.detectors:
+        if self._spaces.scores is None:
             return None
         revision = nli.revision_of(self._config.model)
-        return StoredScorer(self._store, self._scores, revision, lambda: steady_model(self._config))
+        return StoredScorer(self._store, self._spaces.scores, revision, self._load_scorer)
 
     @cached_property
     def encoder(self) -> StoredEncoder:
         """The encoder over the cache.  Raises `ModelError`."""
-        return StoredEncoder(self._store, self._vectors, self._load_encoder)
+        return StoredEncoder(self._store, self._spaces.vectors, self._load_encoder)
 
     def checker(self, guard: Checker, focus: Collection[str] | None = None) -> Checker:
         """Return the guard, asked only where this cache has no verdict.  ``focus`` is that of the guard."""
@@ -69,28 +98,21 @@ class AuditCache:
     def close(self) -> None:
         self._store.close()
 
+    def _load_scorer(self) -> nli.Scorer:
+        return self._workers or steady_model(self._config)
+
     def _load_encoder(self) -> Encoder:
-        return encoder.load(self._config.encoder, self._config.device)
+        return self._workers or encoder.load(self._config.encoder, self._config.device)
 
     @cached_property
-    def _scores(self) -> str:
-        """Everything beside the texts that a score depends on."""
-        config = self._config
-        content = _content(config.model, nli.BUNDLED, lambda: steady_model(config))
-        return repr(("scores", content, code(nli.__file__, segment.__file__), config.device, versions(), machine()))
-
-    @cached_property
-    def _vectors(self) -> str:
-        """Everything beside the text that an embedding depends on."""
-        config = self._config
-        content = _content(config.encoder, encoder.BUNDLED, self._load_encoder)
-        return repr(("vectors", content, code(encoder.__file__), config.device, versions(), machine()))
+    def _spaces(self) -> Spaces:
+        return self._workers.spaces if self._workers else Spaces.of(self._config)
 
     def _settings(self, focus: Collection[str] | None) -> str:
         """Everything beside the passages that a verdict depends on."""
         config = replace(self._config, deadline_s=None)
         own = Path(config.calibration).read_text("utf-8") if config.calibration else None
-        models = (self._vectors, self._scores if "nli" in config.detectors else None)
+        models = (self._spaces.vectors, self._spaces.scores)
         chosen = None if focus is None else sorted(focus)
         return repr(("verdict", config, own, models, all_code(), chosen))
 

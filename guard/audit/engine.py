@@ -50,7 +50,8 @@ class AuditGuard(Guard):
     """`Guard` for a collection of ``n_passages``.
 
     It compares only the pairs with a side in the passages ``focus``, given by id; None is all.
-    Its own model is steady: a score depends on nothing but the pair.  ``deadline_s`` counts from now.
+    Its own model is steady: a score depends on nothing but the pair.  ``at_once`` pairs are scored at a time.
+    ``deadline_s`` counts from now.
     """
 
     def __init__(
@@ -61,10 +62,11 @@ class AuditGuard(Guard):
         *,
         encoder: Encoder | None = None,
         scorer: nli.Scorer | None = None,
+        at_once: int | None = None,
     ) -> None:
         super().__init__(replace(config, max_pairs=sys.maxsize), encoder=encoder, scorer=scorer)
         self._max_pairs, self._focus = config.max_pairs, focus
-        self._left = deadline(config.deadline_s)
+        self._left, self._at_once = deadline(config.deadline_s), at_once
         self.is_cautious = n_passages > LARGE and config.threshold is None and config.calibration is None
 
     @cached_property

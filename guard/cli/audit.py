@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -102,6 +102,16 @@ def audit(
     max_time: MaxTime = None,
     cache_dir: options.CacheFolder = CACHE,
     no_cache: options.NoCache = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            show_default=False,
+            rich_help_panel=options.DETECTION,
+            help="Let the workers of this Ray cluster embed and score; local starts one on this machine. "
+            "They must see --cache-dir.",
+        ),
+    ] = None,
     verify_url: options.VerifyUrl = None,
     verify_model: options.VerifyModel = None,
     verify_key_env: options.VerifyKeyEnv = None,
@@ -138,6 +148,7 @@ def audit(
       passageguard audit docs/ --min-score 0.8 -o report.html
       passageguard audit docs/ --baseline baseline.json --since origin/main
       passageguard audit docs/ --format github --fail-on error
+      passageguard audit docs/ --ray local
       passageguard audit --queries log.jsonl
 
     \b
@@ -146,7 +157,8 @@ def audit(
       {"query": "How long is the trial?", "passages": ["…", {"id": "faq",
        "text": "…", "metadata": {"date": "2024-05-01"}}], "answer": "14 days."}
     The report says which questions are contested: their answer depends on a
-    conflict in what was retrieved. Formats: text, json, jsonl, markdown.
+    conflict in what was retrieved. Formats: text, json, jsonl, markdown,
+    html.
 
     \b
     JSON output:
@@ -175,12 +187,14 @@ def audit(
         verifier=verifier,
     )  # fmt: skip
     if log is not None:
-        queries.refuse(paths, since=since, stdin_filename=stdin_filename, dry_run=dry_run)
+        queries.refuse(paths, since=since, stdin_filename=stdin_filename, dry_run=dry_run, ray=ray)
         queries.replay(log, known, output, format, fail_on, may_fail, left_s(), **settings)
     if not paths:
         raise ConfigError("nothing to audit; give files, folders or globs, or --queries and a log")
     inputs = Inputs.of(paths, exclude or (), stdin_filename, since)
-    settings.update(cache_folder=None if no_cache else cache_dir, deadline_s=left_s())
+    if ray and (no_cache or dry_run):
+        raise ConfigError(f"contradictory settings: --ray and {'--no-cache' if no_cache else '--dry-run'}; give one")
+    settings.update(cache_folder=None if no_cache else cache_dir, ray=ray, deadline_s=left_s())
     if dry_run:
         with inputs.guard(**settings) as (guard, _):
             _say_plan(inputs, guard)
@@ -219,24 +233,32 @@ class Inputs:
         return cls(documents, errors, {d.path for d in documents if Path(d.path).resolve() in changed} | stdin)
 
     @contextmanager
-    def guard(self, cache_folder: Path | None = None, **settings: Any) -> Iterator[tuple[AuditGuard, Checker]]:
+    def guard(
+        self, cache_folder: Path | None = None, ray: str | None = None, **settings: Any
+    ) -> Iterator[tuple[AuditGuard, Checker]]:
         """Yield the guard for these documents, and the same behind the cache in the folder (None: the guard itself).
 
-        The settings are those of `GuardConfig`.
+        ``ray`` is the address of a cluster whose workers embed and score, with a cache only; the settings are those
+        of `GuardConfig`.
         """
         changed = self.changed
         focus = None if changed is None else {p.id for d in self.documents if d.path in changed for p in d.passages}
         n_passages = sum(len(d.passages) for d in self.documents)
         config = options.make_config("report", **settings)
         from guard.audit.cache import AuditCache
+        from guard.audit.distributed import Workers
         from guard.audit.engine import AuditGuard
 
         if cache_folder is None:
             guard = AuditGuard(config, n_passages, focus)
             yield guard, guard
             return
-        with closing(AuditCache(cache_folder, config, options.warn)) as cache:
-            guard = AuditGuard(config, n_passages, focus, encoder=cache.encoder, scorer=cache.scorer)
+        with (
+            Workers(ray, cache_folder, config) if ray else nullcontext() as workers,
+            closing(AuditCache(cache_folder, config, options.warn, workers)) as cache,
+        ):
+            at_once = workers.pairs_at_once if workers else None
+            guard = AuditGuard(config, n_passages, focus, encoder=cache.encoder, scorer=cache.scorer, at_once=at_once)
             yield guard, cache.checker(guard, focus)
 
     def examined(self, known: Known, **settings: Any) -> Report:
