@@ -7,10 +7,9 @@ pairs grows with the number of sentences, not with its square.  Knows nothing ab
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -33,8 +32,9 @@ RARE = 12  # a word in more sentences than this does not point at a subject
 NO_STATEMENT = re.compile(
     r".*:\W*|\W*(?:See|Refer to|Read more|Click)\b.*|\W*(?:\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])|<?https?://\S+)\W*", re.S
 )
-MANY = 1_000  # sentences from which look-alikes about other subjects crowd out those about the same one
+MANY = 200  # sentences from which look-alikes about other subjects crowd out those about the same one
 FEW_PASSAGES = 12  # a word in more passages than this does not say what a passage is about
+ENOUGH_PASSAGES = 8  # to meet by such words, the rarest first
 HNSW_FROM = 50_000  # below this an exact search takes as long as building a graph
 HNSW_SEARCH = 64  # entries looked at for a sentence; with the default, 16, 96% of the nearest eight were found
 
@@ -128,10 +128,10 @@ def _fewer(k: int, n: int) -> int:
     The larger a collection, the more of a sentence's nearest speak of something else in the same form, so that pairs
     would grow faster than sentences.
 
-    >>> [_fewer(8, n) for n in (100, 4_000, 100_000)]
-    [8, 3, 1]
+    >>> [_fewer(8, n) for n in (100, 400, 100_000)]
+    [8, 4, 1]
     """
-    return max(1, round(k * min(1.0, math.pow(MANY / n, 0.6))))
+    return max(1, round(k * min(1.0, MANY / n)))
 
 
 def _of_one_subject(
@@ -139,8 +139,10 @@ def _of_one_subject(
 ) -> set[tuple[int, int]]:
     """Return for each sentence its k nearest of the same passage, and of those that share a word which few have.
 
-    The words of headings count, so that "The clinic has 20 beds." under a name meets a sentence that says the name.
-    Where that word speaks for one subject, a similarity below the least is made up for by more words in common.
+    Of such words the rarest count, until they lead to `ENOUGH_PASSAGES`: what is rare in a small collection names no
+    subject.  The words of headings count, so that "The clinic has 20 beds." under a name meets a sentence that says
+    the name.  Where that word speaks for one subject, a similarity below the least is made up for by more words in
+    common.
     """
     said = [w | s.headings for s, w in zip(sentences, words, strict=True)]
     passages: dict[str, set[str]] = defaultdict(set)
@@ -154,8 +156,7 @@ def _of_one_subject(
     found: set[tuple[int, int]] = set()
     for row, sentence in enumerate(sentences):
         own = inside[sentence.passage_id]
-        rare = (holders[word] for word in said[row] if len(passages[word]) <= FEW_PASSAGES)
-        others = set().union(*rare).difference(own)
+        others = set().union(*(holders[word] for word in _rarest(said[row], passages))).difference(own)
         for mates, near, far in ((own, MIN_SHARED_WITHIN, 2.0), (sorted(others), MIN_SHARED_SHARE, MIN_RARE_SHARE)):
             similarities = vectors[mates] @ vectors[row]
             nearest = (mates[at] for at in np.argsort(-similarities, kind="stable") if mates[at] != row)
@@ -167,6 +168,18 @@ def _of_one_subject(
             )  # fmt: skip
             found.update((min(row, mate), max(row, mate)) for mate in islice(related, k))
     return found
+
+
+def _rarest(words: frozenset[str], passages: Mapping[str, set[str]]) -> list[str]:
+    """Return the words that lead to few passages, the rarest first, until those are enough; one at least."""
+    chosen: list[str] = []
+    met: set[str] = set()
+    for word in sorted((w for w in words if len(passages[w]) <= FEW_PASSAGES), key=lambda w: (len(passages[w]), w)):
+        met = met | passages[word]
+        if chosen and len(met) > ENOUGH_PASSAGES:
+            break
+        chosen.append(word)
+    return chosen
 
 
 def _sharing_rare_words(words: Sequence[frozenset[str]], k: int) -> set[tuple[int, int]]:

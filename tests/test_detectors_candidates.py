@@ -105,6 +105,23 @@ def test_look_alikes_get_fewer_as_a_collection_grows(monkeypatch):
     assert per_sentence[0] > per_sentence[1] > per_sentence[2] > 0.4
 
 
+@pytest.mark.parametrize(
+    ("holders", "chosen"),
+    [
+        (
+            {"kettle": (1, 2), "alpha": (3,), "depot": (1, 4, 5)},
+            ["alpha", "kettle"],
+        ),  # three passages; a fourth would be one too many
+        ({"depot": range(10), "weekdays": range(5, 16)}, ["depot"]),  # one is taken that leads to more
+        ({"weekdays": range(13)}, []),
+    ],
+)
+def test_the_rarest_words_lead_to_enough_passages(monkeypatch, holders, chosen):
+    monkeypatch.setattr(candidates, "ENOUGH_PASSAGES", 3)
+    passages = {word: {f"p{n}" for n in numbers} for word, numbers in holders.items()}
+    assert candidates._rarest(frozenset(holders), passages) == chosen
+
+
 def test_in_a_large_collection_a_word_of_a_heading_joins_what_a_sentence_leaves_out(monkeypatch):
     monkeypatch.setattr(candidates, "MANY", 100)
     sentences, vectors = crowd(400)
