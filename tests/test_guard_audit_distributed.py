@@ -158,6 +158,14 @@ def test_two_runs_do_not_share_their_files(cli, fakes):
     assert ran.code == 2 and "another audit" in ran.err
 
 
+@pytest.mark.clients
+@needs_ray
+@pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:1"])
+def test_an_address_without_a_cluster_is_an_error_at_once(cli, folder, address):
+    ran = cli("audit", "docs", "--ray", address)
+    assert (ran.code, ran.out) == (2, "") and f"--ray {address}: no Ray cluster there" in ran.err
+
+
 def test_without_ray_the_error_names_the_extra(cli, folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     ran = cli("audit", "docs", "--ray", "local")

@@ -10,7 +10,7 @@ plants are those that the larger sizes are asked about, too.
 Printed as Markdown: cost by size and its growth exponent, CPU seconds by stage, what became of the plants (a
 candidate, over the threshold of retrieved sets, reported), and all pairs through the same NLI model, extrapolated from
 the smallest size.  Exponents are slopes of a straight line through log(CPU seconds) over log(sentences): on a machine
-that does other work, too, seconds on the clock say little.  ``--detectors values,conditional`` leaves the model out.
+that does other work, too, seconds on the clock say little.  ``--detectors values`` leaves the model out: candidates alone.
 """
 
 from __future__ import annotations
@@ -47,6 +47,10 @@ from guard.cli.options import make_config
 
 ALL = "nli,values,stance,conditional"
 SAMPLE = 512  # pairs of sentences at random, for the cost of a call
+SPREAD = ("embedding", "nli")  # the stages that ``audit --ray`` gives to workers
+BEYOND = (10_000, 1_000_000, 100_000_000)  # documents, of one passage each
+WORKERS = 64
+USD, GIB = 0.05, 8  # a core costs an hour, and the memory that it brings; an assumption
 STAGES = ("reading", "sentences", "embedding", "candidates", "nli", "rules", "detectors", "findings", "rest")
 CLOCK: dict[str, float] = defaultdict(float)  # CPU seconds by stage
 
@@ -252,7 +256,38 @@ def rendered(rows: Sequence[dict[str, Any]]) -> str:
             for name, choose in groups
         ],
     ))  # fmt: skip
-    return "\n".join(parts)
+    return "\n".join([*parts, beyond(rows)] if len(rows) > 1 else parts)
+
+
+def beyond(rows: Sequence[dict[str, Any]]) -> str:
+    """Return what larger collections would take: each stage grown from the largest size by its exponent, at least 1.
+
+    A machine for the one process counts as the cores that come with its memory.
+    """
+    last, before = rows[-1], rows[-2]
+    slope = (last["peak_gib"] - before["peak_gib"]) / (last["documents"] - before["documents"])
+    lines = []
+    for n in BEYOND:
+        grown = n / last["documents"]
+        hours = {
+            stage: last["stages"].get(stage, 0.0) / 3600
+            * grown ** max(1.0, exponent(rows, lambda r, stage=stage: r["stages"].get(stage, 0.0)))
+            for stage in STAGES
+        }  # fmt: skip
+        spread, gib = sum(hours[stage] for stage in SPREAD), last["peak_gib"] + slope * (n - last["documents"])
+        alone = sum(hours.values()) - spread
+        whole = alone + spread / WORKERS
+        usd = USD * (spread + whole * gib / GIB)
+        lines.append((f"{n:,}", f"{spread:,.2f}", f"{alone:,.2f}", f"{gib:,.0f}", f"{whole:,.2f}", f"{usd:,.2f}"))
+    head = (
+        "passages",
+        "workers, core hours",
+        "one process, hours",
+        "its memory, GiB",
+        f"hours, {WORKERS} workers",
+        "USD",
+    )
+    return table(head, lines)
 
 
 def _recall(r: dict[str, Any], last: int) -> tuple[object, ...]:

@@ -15,6 +15,7 @@ import fcntl
 import os
 import re
 import shutil
+import socket
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +43,7 @@ LOCAL = "local"
 PIECE = 1024  # texts, or pairs of texts, that a worker takes at a time: a second or two of scoring
 PIECES_AT_ONCE = 4  # for each worker, before the audit goes on with what was scored
 RETRIES = 3
+CONNECT_S = 10.0
 
 
 def embed(texts: Sequence[Any], config: GuardConfig) -> Vectors:
@@ -75,6 +77,7 @@ class Workers:
         self._open.enter_context(_alone_in(self._folder))
         own = {"include_dashboard": False} if self._address == LOCAL else {}
         try:
+            _require_reachable(self._address)
             ray.init(self._address, log_to_driver=False, logging_level="ERROR", **own)
         except (OSError, RuntimeError, ValueError) as error:
             self._open.close()
@@ -191,6 +194,13 @@ def _alone_in(folder: Path) -> Iterator[None]:
         ) from error
     finally:
         os.close(opened)
+
+
+def _require_reachable(address: str) -> None:
+    """Raise `OSError` where nothing listens at HOST:PORT, where Ray would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host, int(port)), CONNECT_S).close()
 
 
 def _from_anywhere(name: str | None) -> str | None:
