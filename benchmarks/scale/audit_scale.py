@@ -9,8 +9,9 @@ plants are those that the larger sizes are asked about, too.
 
 Printed as Markdown: cost by size and its growth exponent, CPU seconds by stage, what became of the plants (a
 candidate, over the threshold of retrieved sets, reported), and all pairs through the same NLI model, extrapolated from
-the smallest size.  Exponents are slopes of a straight line through log(CPU seconds) over log(sentences): on a machine
-that does other work, too, seconds on the clock say little.  ``--detectors values`` leaves the model out: candidates alone.
+the smallest size.  Then what larger collections would take.  Exponents are slopes of a straight line through log(CPU
+seconds) over log(sentences): on a machine that does other work, too, seconds on the clock say little.  ``--detectors
+values`` leaves the model out, for what is a candidate.
 """
 
 from __future__ import annotations

@@ -173,7 +173,7 @@ def _done(folder: Path) -> dict[int, Vectors]:
         try:
             table = pq.read_table(file)
         except (pa.ArrowInvalid, OSError):
-            file.unlink()
+            file.unlink(missing_ok=True)
             continue
         values = np.asarray(table["row"].combine_chunks().flatten(), dtype=np.float32).reshape(len(table), -1)
         rows.update(zip(table["at"].to_pylist(), values, strict=True))
@@ -182,16 +182,17 @@ def _done(folder: Path) -> dict[int, Vectors]:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process, until it ends.  Raises `ConfigError` where another one does."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Hold the folder, until the process ends at the latest.  Raises `ConfigError` where another one holds it."""
+    folder.mkdir(exist_ok=True)
     opened = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
     except BlockingIOError as error:
-        raise ConfigError(
-            f"another audit with --ray uses {folder}; wait for it, or give another --cache-dir"
-        ) from error
+        os.close(opened)
+        reason = f"another audit with --ray uses {folder}; wait for it, or give another --cache-dir"
+        raise ConfigError(reason) from error
+    try:
+        yield
     finally:
         os.close(opened)
 

@@ -63,6 +63,14 @@ MaxTime = Annotated[
         rich_help_panel=options.DETECTION,
     ),
 ]  # fmt: skip
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", show_default=False, rich_help_panel=options.DETECTION,
+        help="Let the workers of this Ray cluster embed and score; local starts one on this machine. They must see "
+        "--cache-dir.",
+    ),
+]  # fmt: skip
 ReviewFile = Annotated[
     Path | None, typer.Option("--reviews", help="File of passageguard review: what it dismisses stays quiet.")
 ]
@@ -102,16 +110,7 @@ def audit(
     max_time: MaxTime = None,
     cache_dir: options.CacheFolder = CACHE,
     no_cache: options.NoCache = False,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            show_default=False,
-            rich_help_panel=options.DETECTION,
-            help="Let the workers of this Ray cluster embed and score; local starts one on this machine. "
-            "They must see --cache-dir.",
-        ),
-    ] = None,
+    ray: Ray = None,
     verify_url: options.VerifyUrl = None,
     verify_model: options.VerifyModel = None,
     verify_key_env: options.VerifyKeyEnv = None,
@@ -191,9 +190,9 @@ def audit(
         queries.replay(log, known, output, format, fail_on, may_fail, left_s(), **settings)
     if not paths:
         raise ConfigError("nothing to audit; give files, folders or globs, or --queries and a log")
-    inputs = Inputs.of(paths, exclude or (), stdin_filename, since)
     if ray and (no_cache or dry_run):
         raise ConfigError(f"contradictory settings: --ray and {'--no-cache' if no_cache else '--dry-run'}; give one")
+    inputs = Inputs.of(paths, exclude or (), stdin_filename, since)
     settings.update(cache_folder=None if no_cache else cache_dir, ray=ray, deadline_s=left_s())
     if dry_run:
         with inputs.guard(**settings) as (guard, _):
