@@ -1,8 +1,8 @@
 """How much of anything is read, so that no file takes all of a machine: bytes, lines, entries, seconds.
 
 Ordinary text of 49 MB takes 204 (json) to 429 MiB (rst) at its peak, libraries included, and at most 9 seconds of
-processor time; a docx of 45 MB of XML 221 MiB.  The worst file of 1 MB that was found takes 285 MB and 5 seconds; at the
-limits the worst was not measured.
+processor time; a docx of 45 MB of XML 221 MiB.  The worst file of 1 MB that was found takes 285 MB and 5 seconds; the
+worst at the limits was not measured.
 """
 
 from __future__ import annotations
