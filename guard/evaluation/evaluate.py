@@ -56,8 +56,9 @@ class SetResult:
     """What the guard said of one example.
 
     ``score``: the highest calibrated score in the label's scope, 0..1, and ``best`` the indices of the passages that
-    have it.  ``found``: the type of conflict of an alarm.  ``outside``: the highest score outside that scope.  ``right_pair`` and ``right_sentences`` are judged on
-    alarms at conflicts whose gold is known, and None elsewhere; of two passages the right pair is no feat.
+    have it.  ``found``: the type of conflict of an alarm.  ``outside``: the highest score outside that scope.
+    ``right_pair`` and ``right_sentences`` are judged on alarms at conflicts whose gold is known, and None elsewhere;
+    of two passages the right pair is no feat.
     """
 
     example: SetExample

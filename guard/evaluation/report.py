@@ -115,7 +115,8 @@ def set_rows(results: Sequence[SetResult], baselines: Mapping[str, Sequence[floa
         {
             "kind": r.example.kind.value, "source": r.example.source, "id": r.example.id, "type": r.example.type,
             "label": r.example.label, "predicted": "conflict" if r.alarm else "consistent",
-            "found": r.found, "score": round(r.score, 6), "pair": [r.example.passages[i].id for i in r.best] if r.best else None,
+            "found": r.found, "score": round(r.score, 6),
+            "pair": [r.example.passages[i].id for i in r.best] if r.best else None,
             "right_pair": r.right_pair, "right_sentences": r.right_sentences, "outside_score": round(r.outside, 6),
             **{name: round(float(scores[n]), 6) for name, scores in baselines.items()},
         }
