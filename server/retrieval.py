@@ -19,11 +19,11 @@ from detectors.errors import PassageGuardError
 from guard.policy import Policy
 from guard.verdict import Action
 
-from . import annotation, relay
+from . import annotation, checks, relay
 from .checks import Checker, with_unread
 from .config import ServerConfig
 from .door import Visit
-from .errors import Refusal, busy
+from .errors import Refusal
 from .extractors import FIELD
 from .routes import Endpoint
 from .schemas import json_bytes, request_options
@@ -93,7 +93,7 @@ class Retrieval:
             visit.facts["check_error"] = type(error).__name__
             self._checker.skipped(error)
             if self._config.on_error == "closed":
-                raise busy("check_failed", "the passages could not be checked, and on_error is closed") from error
+                raise checks.refusal(error) from error
             return answer
 
     async def _judged(

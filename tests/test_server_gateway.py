@@ -325,6 +325,14 @@ def test_an_answer_that_is_no_completion_stays_as_it_is(serve, upstream, body):
 # streams
 
 
+def test_an_answer_too_large_to_be_held_passes_without_the_verdict(serve, upstream):
+    parts = [b'{"choices": [{"text": "', *[b"x" * 1000] * 50, b'"}]}']
+    upstream.script = streaming(*parts, headers=("Content-Type: application/json",))
+    asked = {"messages": ASKED, "documents": DOCUMENTS, "passageguard": {"include_verdict": True}}
+    response = serve(max_body_bytes=10_000).post(CHAT, json=asked)
+    assert response.content == b"".join(parts) and verdict(response) == ("annotated", 1)
+
+
 def test_a_stream_passes_byte_for_byte_as_it_comes(serve, upstream):
     upstream.script = streaming(*EVENTS, pause_s=0.08)
     began, arrived = time.monotonic(), []
