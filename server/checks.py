@@ -39,7 +39,7 @@ class Checks(Protocol):
 
 
 class CheckFailed(PassageGuardError):
-    """A check that gave no verdict.  ``reason`` is ``deadline``, ``overloaded`` or ``error``."""
+    """A check that gave no verdict.  ``reason`` is ``deadline``, ``overloaded``, ``loading`` or ``error``."""
 
     def __init__(self, reason: str, retry_after_s: int = 1) -> None:
         super().__init__(f"the passages could not be checked: {reason}")
@@ -79,7 +79,7 @@ class Checker:
             self._metrics.failures.add("input")
             raise
         except Exception as error:  # our failure must not look like "no conflict"
-            failed = error if isinstance(error, CheckFailed) else CheckFailed(_reason(error))
+            failed = error if isinstance(error, CheckFailed) else CheckFailed(self._reason(error))
             self._metrics.failures.add(failed.reason)
             log.error("check failed", extra={"reason": failed.reason, "error": type(error).__name__})
             raise failed from (None if failed is error else error)
@@ -108,6 +108,11 @@ class Checker:
         ahead = self._metrics.checks_in_flight.value - self._config.check_threads + 1
         return max(0.0, ahead) * self._latest_s / self._config.check_threads
 
+    def _reason(self, error: Exception) -> str:
+        if not isinstance(error, TimeoutError):
+            return "error"
+        return "deadline" if self.is_ready else "loading"
+
     def skipped(self, error: Exception) -> None:
         """Count a check that did not come about, unless it failed here and is counted already."""
         if not isinstance(error, (CheckFailed, InputError)):
@@ -125,10 +130,6 @@ class Checker:
         finally:
             self._latest_s += LATEST * (time.monotonic() - started - self._latest_s)
         return verdict if policy is None else decided(verdict, passages, policy)
-
-
-def _reason(error: Exception) -> str:
-    return "deadline" if isinstance(error, TimeoutError) else "error"
 
 
 def refusal(error: Exception) -> Refusal:

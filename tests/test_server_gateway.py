@@ -601,9 +601,11 @@ def test_readyz_waits_for_the_models(serve):
             loading.wait(5)
             return super().check(passages, question)
 
-    client = serve(Slow())
+    client = serve(Slow(), deadline_s=0.05, check_threads=1)
     waiting = client.get("/readyz")
     assert waiting.status_code == 503 and "loaded" in waiting.text and client.get("/healthz").status_code == 200
+    response = client.post("/v1/passageguard/check", json={"passages": [OLD, NEW]})
+    assert response.status_code == 503 and "loading" in response.json()["error"]["message"]
     loading.set()
     eventually(lambda: client.get("/readyz").status_code == 200)
 
