@@ -111,7 +111,8 @@ def serving(upstream: int, pair_by_pair: bool = False, **settings: Any) -> Itera
     """Run a server in front of the upstream; yield it once its models are loaded."""
     given = {"port": free_port(), "upstream": f"http://127.0.0.1:{upstream}/v1", "deadline_s": 60.0, **settings}
     command = [sys.executable, "-c", START.format(settings=given, pair_by_pair=pair_by_pair)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}  # as `server.command.run` has it
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
     try:
         while get(given["port"], "/readyz")[0] != 200:
             time.sleep(0.2)
