@@ -200,10 +200,12 @@ def ten(server: Server, requests: Sequence[bytes]) -> dict[str, Any]:
 
 
 class Traffic:
-    """Requests without end, of which a share repeats one that was given out before."""
+    """Requests without end: a share repeats one that was answered before, the others are new to all servers."""
+
+    _numbers = count()  # of the whole run
 
     def __init__(self, sets: Sequence[dict[str, Any]]) -> None:
-        self._sets, self._numbers = sets, count()
+        self._sets = sets
         self._wordings = list(permutations(FILLERS, 2))
         self._answered: list[bytes] = []
 
@@ -277,9 +279,9 @@ def load(server: Server, traffic: Traffic, clients: int, seconds: float, repeate
 def throughput(
     servers: dict[str, Server], sets: Sequence[dict[str, Any]], clients: int, seconds: float, rounds: int
 ) -> dict[str, Any]:
-    """Compare in slices that alternate; each kind has traffic of its own, the same for all of one share."""
+    """Compare in slices that alternate."""
     kinds = {"pair_by_pair": 0.0, "one_at_a_time": 0.0, **SHARES}
-    traffic = {kind: Traffic(sets[n:] + sets[:n]) for n, kind in enumerate(kinds)}
+    traffic = {kind: Traffic(sets) for kind in kinds}
     slices = {kind: Slice() for kind in kinds}
     for _ in range(rounds):
         for kind, repeated in kinds.items():
@@ -332,7 +334,7 @@ def main() -> None:
             "ten": ten(shipped, bodies),
         }  # fmt: skip
         figures["throughput"] = throughput(servers, sets, SLICE_CLIENTS, args.seconds / 10, args.rounds)
-        load(shipped, Traffic(sets[::-1]), args.clients, args.seconds, 0.0, under_load)
+        load(shipped, Traffic(sets), args.clients, args.seconds, 0.0, under_load)
         figures["load"] = {"clients": args.clients, "seconds": under_load.seconds, **under_load.told()}
     text = json.dumps(figures, indent=2, default=lambda x: round(float(x), 3))
     print(text)
