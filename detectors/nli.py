@@ -12,6 +12,7 @@ own length alone, filled up where pairs are missing: the same pair then has the 
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -28,6 +29,7 @@ from .sources import content_hash, from_source, require_device
 BUNDLED = Path(__file__).parent / "models" / "nli"
 ENTAILMENT, NEUTRAL, CONTRADICTION = range(3)
 TOKENS_PER_BATCH = 4096
+PADDING_PER_BATCH = 50  # tokens; on a CPU one more forward pass takes as long as about 40 (see `_batches`)
 STEADY_TOKENS = 512  # of a batch of fixed shape; larger ones are filled up more often than they save
 STEADY_STEP = 16  # lengths are rounded up to a multiple of this
 CACHE_PAIRS = 100_000
@@ -94,6 +96,10 @@ class NLIModel:
         return str(self._model.device)
 
     @property
+    def _padding(self) -> float:
+        return PADDING_PER_BATCH if self.device == "cpu" else math.inf
+
+    @property
     def precision(self) -> str:
         """``bfloat16`` or ``float32``."""
         return str(self._model.dtype).removeprefix("torch.")
@@ -127,7 +133,7 @@ class NLIModel:
         lengths = [len(ids) for ids in encoded["input_ids"]]
         order = sorted(range(len(jobs)), key=lengths.__getitem__)
         rows = np.zeros((len(jobs), 3), dtype=np.float32)
-        for batch in _steady_batches(order, lengths) if self.steady else _batches(order, lengths):
+        for batch in _steady_batches(order, lengths) if self.steady else _batches(order, lengths, self._padding):
             height, width = _steady_shape(lengths[batch[0]]) if self.steady else (len(batch), None)
             filled = batch + batch[:1] * (height - len(batch))
             scored = self._forward({k: [encoded[k][i] for i in filled] for k in encoded}, width)
@@ -179,12 +185,23 @@ class NLIModel:
         return rows
 
 
-def _batches(order: list[int], lengths: list[int]) -> list[list[int]]:
+def _batches(order: Sequence[int], lengths: Sequence[int], padding: float = math.inf) -> list[list[int]]:
+    """Return the windows of ``order``, from short to long, in batches with at most ``padding`` tokens of padding each.
+
+    On a CPU the time of a batch goes with its tokens, padding included.
+
+    >>> _batches([0, 1, 2], [20, 22, 90], padding=50)
+    [[0, 1], [2]]
+    """
     batches: list[list[int]] = [[]]
+    real = 0  # tokens of the last batch
     for i in order:
-        if batches[-1] and (len(batches[-1]) + 1) * lengths[i] > TOKENS_PER_BATCH:
+        filled = (len(batches[-1]) + 1) * lengths[i]
+        if batches[-1] and (filled > TOKENS_PER_BATCH or filled - real - lengths[i] > padding):
             batches.append([])
+            real = 0
         batches[-1].append(i)
+        real += lengths[i]
     return batches
 
 

@@ -17,7 +17,7 @@ from .evidence import ScoredPair, SentencePair, Unverified, WhyNot
 from .nli import CONTRADICTION, Scorer
 from .scope import shapes
 
-CHUNK = 512
+CHUNK = 128  # pairs between two looks at the clock
 HINT = 0.25  # least contradiction probability that is worth a closer look
 _FAR = 0.1  # keeps the pairs without a hint in order, below all that have one
 MIN_ALIGNED = 0.6  # share of the shorter sentence's content words, for aligned antonyms

@@ -76,9 +76,10 @@ class Guard:
         ``verdict.unverified``.
         """
         passages = validated(passages, question, self.config)
+        left_s = self._left_s()
         sentences, not_read = self._sentences(passages)
         pairs, not_paired = self._candidates(sentences)
-        scored, not_scored = self._scores(passages, question, sentences, pairs, progress)
+        scored, not_scored = self._scores(passages, question, sentences, pairs, left_s, progress)
         conflicts, benign = resolve(scored, self.threshold, self._recalibration.by_type)
         clusters = near_duplicates(passages, conflicts)
         decision = decide(conflicts, passages, clusters, self.config.policy)
@@ -112,9 +113,10 @@ class Guard:
     ) -> tuple[tuple[ScoredPair, ...], tuple[Unverified, ...]]:
         """Return every scored pair of sentences, below the threshold too, and what was not scored."""
         passages = validated(passages, question, self.config)
+        left_s = self._left_s()
         sentences, not_read = self._sentences(passages)
         pairs, not_paired = self._candidates(sentences)
-        scored, not_scored = self._scores(passages, question, sentences, pairs, None)
+        scored, not_scored = self._scores(passages, question, sentences, pairs, left_s)
         return tuple(scored), (*not_read, *not_paired, *not_scored)
 
     @cached_property
@@ -156,7 +158,7 @@ class Guard:
         return self._recalibration.threshold
 
     def _left_s(self) -> Callable[[], float]:
-        """Return what says how many seconds are left for the scores."""
+        """Return what says how many seconds are left of a check that begins now."""
         return deadline(self.config.deadline_s)
 
     def _sentences(self, passages: Sequence[Passage]) -> tuple[list[Sentence], tuple[Unverified, ...]]:
@@ -190,11 +192,11 @@ class Guard:
         question: str | None,
         sentences: Sequence[Sentence],
         pairs: Sequence[SentencePair],
-        progress: Progress | None,
+        left_s: Callable[[], float],
+        progress: Progress | None = None,
     ) -> tuple[list[ScoredPair], tuple[Unverified, ...]]:
         """Score the pairs, let the other detectors look, then the verifier; one that fails is named as unverified."""
         nli = self.scorer if "nli" in self.config.detectors else None
-        left_s = self._left_s()
         settings = (nli, "values" in self.config.detectors, self._calibration, lambda: left_s() < 0)
 
         def score(more: Sequence[SentencePair]) -> Iterator[ScoredPair | Unverified]:

@@ -128,7 +128,7 @@ def _add_own_routes(
         except InputError as error:
             raise errors.Refusal(400, "invalid_value", str(error), param=f"{where}passages") from error
         except CheckFailed as error:
-            raise errors.busy("check_failed", str(error)) from error
+            raise errors.busy("check_failed", str(error), error.retry_after_s) from error
 
     @app.post("/v1/passageguard/check", responses=openapi.answers(openapi.VERDICT, "The verdict."))
     async def check(asked: CheckRequest, request: Request) -> Response:

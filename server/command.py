@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -186,8 +187,11 @@ def serve(
 
 def run(config: ServerConfig) -> None:
     """Listen until told to stop.  Raises what kept the models from loading."""
+    # Read when torch is loaded.  On a machine that others use, threads that spin while they wait take most of the time.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from .app import create_app
 
+    _require_free(config)
     failures: list[Exception] = []
 
     def stop(error: Exception) -> None:
@@ -211,6 +215,17 @@ def listener(app: FastAPI, config: ServerConfig) -> uvicorn.Server:
             server_header=False, date_header=False, timeout_graceful_shutdown=round(config.shutdown_timeout_s),
         )
     )  # fmt: skip
+
+
+def _require_free(config: ServerConfig) -> None:
+    """Raise `ConfigError` where nothing can listen at host and port; the HTTP server would end without saying which."""
+    from detectors.errors import ConfigError
+
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    try:
+        socket.create_server((config.host, config.port), family=family).close()
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {config.host}:{config.port} (host, port): {error.strerror}") from error
 
 
 def _log_to_stderr() -> None:

@@ -55,7 +55,8 @@ class ServerConfig:
     key: what clients send as ``X-Passageguard-Key``; None asks for none.
     routes: retrievers to stand in front of, as tables (`server.routes`); only in the file.
     retriever: one more, in short: ``PRESET=ADDRESS``, for all paths that are not the gateway's.
-    deadline_s: seconds until scoring stops and the rest is unverified; a check is given up after twice as long.
+    deadline_s: seconds of a check until scoring stops and the rest is unverified; with its wait for a thread it is
+        given up after twice as long, and at once where the wait alone would be longer.
     read_timeout_s: seconds that the upstream may be silent; connect_timeout_s: until it accepts a connection.
     breaker_failures: requests in a row without an answer after which an upstream is left alone for
         breaker_cooldown_s seconds; then one is let through at a time, until one is answered.

@@ -14,10 +14,10 @@ from detectors.evidence import Passage
 from guard.policy import Policy
 from guard.verdict import Action, Verdict
 
-from . import annotation, extractors
+from . import annotation, checks, extractors
 from .checks import Checker, with_unread
 from .config import ServerConfig
-from .errors import Refusal, busy
+from .errors import Refusal
 from .extractors import FIELD, Repair, Search
 
 Chat = Mapping[str, Any]
@@ -71,7 +71,7 @@ class ContextGuard:
         except Exception as error:  # our failure must look neither like "clean" nor like the client's
             self._checker.skipped(error)
             if self._config.on_error == "closed":
-                raise busy("check_failed", "the passages could not be checked, and on_error is closed") from error
+                raise checks.refusal(error) from error
             return Outcome(self._sent(chat, Search(chat), None), "skipped", found=found)
 
     def _sent(self, chat: Chat, found: Search, verdict: Verdict | None) -> Chat:

@@ -237,12 +237,12 @@ def _text_path(document: Any) -> Path | None:
 
 def rendered(documents: Any, sign: str) -> str:
     """Return documents as text whose markers carry ``sign``, which no passage can know."""
-    lines = [f"[Documents {sign}]"]
+    lines, nothing = [f"[Documents {sign}]"], Repair((), {})
     for i, document in enumerate(documents if isinstance(documents, list) else [], 1):
         path = _text_path(document)
         if path is not None:
             title = document.get("title") if isinstance(document, dict) else None
-            lines += [f"[Document {sign} number {i}]", *([title] if isinstance(title, str) else [])]
+            lines += [f"[Document {sign} number {i}]", *([nothing.told("", title)] if isinstance(title, str) else [])]
             lines.append(_at(document, path))
     return "\n".join([*lines, f"[End of documents {sign}]"])
 

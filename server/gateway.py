@@ -120,7 +120,7 @@ class Gateway:
         answer = await relay.ask(self._asked(), request, body, without_encodings(request.headers.raw))
         if answer.status != 200 or answer.header(b"content-encoding"):
             return answer
-        return await _showing(answer, shown)
+        return await _showing(answer, shown, self._config.max_body_bytes)
 
     async def _models(self, request: Request, local: LocalModel, *, is_list: bool) -> Answer:
         """Return the entry of the local model, or the upstream's list with it."""
@@ -168,14 +168,19 @@ def _with_model(body: bytes, entry: Mapping[str, Any]) -> bytes | None:
 # the verdict in the answer's body, where asked for
 
 
-async def _showing(answer: Answer, shown: Mapping[str, Any]) -> Answer:
-    """Return the answer with our field in it; one that is neither JSON nor a stream of events stays as it is."""
+async def _showing(answer: Answer, shown: Mapping[str, Any], limit: int) -> Answer:
+    """Return the answer with our field in it.
+
+    One that is neither JSON of at most ``limit`` bytes nor a stream of events stays as it is.
+    """
     kind = answer.header(b"content-type").partition(b";")[0].strip()
     headers = [(k, v) for k, v in answer.headers if k.lower() != b"content-length"]
     if kind == b"text/event-stream":
         return replace(answer, headers=headers, chunks=_events_showing(answer.chunks, shown))
     if kind == b"application/json":
-        body = b"".join([chunk async for chunk in answer.chunks])
+        body, is_whole = await relay.held(answer.chunks, limit)
+        if not is_whole:
+            return replace(answer, chunks=relay.chained(body, answer.chunks))
         return replace(answer, headers=headers, chunks=once(_with_field(body, shown) or body))
     return answer
 

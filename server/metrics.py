@@ -48,6 +48,11 @@ class Gauge(Counter):
 
     kind = "gauge"
 
+    @property
+    def value(self) -> float:
+        """The count of a gauge without labels."""
+        return self._values[()]
+
 
 class Histogram:
     """Counts durations in seconds under upper bounds."""

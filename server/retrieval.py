@@ -17,14 +17,14 @@ from starlette.types import Send
 
 from detectors.errors import PassageGuardError
 from guard.policy import Policy
-from guard.verdict import Action
+from guard.verdict import Action, Status, Verdict
 
-from . import annotation, relay
+from . import annotation, checks, relay
 from .checks import Checker, with_unread
 from .config import ServerConfig
 from .door import Visit
-from .errors import Refusal, busy
-from .extractors import FIELD
+from .errors import Refusal
+from .extractors import FIELD, Repair
 from .routes import Endpoint
 from .schemas import json_bytes, request_options
 from .shapes import Hits, Shape
@@ -93,7 +93,7 @@ class Retrieval:
             visit.facts["check_error"] = type(error).__name__
             self._checker.skipped(error)
             if self._config.on_error == "closed":
-                raise busy("check_failed", "the passages could not be checked, and on_error is closed") from error
+                raise checks.refusal(error) from error
             return answer
 
     async def _judged(
@@ -116,8 +116,10 @@ class Retrieval:
         self, answer: Any, hits: Hits, question: str | None, shape: Shape, policy: Policy | None, visit: Visit
     ) -> tuple[Judged, Any]:
         if not hits.passages:
-            nothing = {"conflicts": [], "removed": [], "unverified": annotation.unverified(hits.search.unread)}
-            return Judged("unverified", nothing), answer
+            nothing = Verdict(Status.UNVERIFIED, (), Action.REPORT, (), (), tuple(hits.search.unread))
+            if hits.search.is_forged:
+                answer, _ = shape.rewritten(answer, hits, nothing, Repair((), {}))
+            return Judged("unverified", annotation.summary(nothing)), answer
         verdict = with_unread(await self._checker.check(hits.passages, question, policy), hits.search.unread)
         if verdict.action is Action.BLOCK:
             visit.verdict, visit.conflicts = "blocked", len(verdict.conflicts)

@@ -25,12 +25,16 @@ NO_TEXT = "no text found in it; not checked"
 
 @dataclass(slots=True)
 class Hits:
-    """One list of hits.  ``homes`` maps a passage id to the hit's index in the list at ``positions``."""
+    """One list of hits.  ``homes`` maps a passage id to the hit's index in the list at ``positions``.
+
+    ``noted`` has the indices of hits that bring a note of their own along.
+    """
 
     search: Search
     question: str | None = None
     positions: Place = ()
     homes: dict[str, int] = field(default_factory=dict)
+    noted: list[int] = field(default_factory=list)
     passages: list[Passage] = field(default_factory=list)
 
     def add(self, index: int, wanted_id: str, text: str | None, metadata: Mapping[str, Any]) -> None:
@@ -187,6 +191,7 @@ class PathShape:
             declared = next((v for _, v in self._values(self.metadata, *at) if isinstance(v, dict)), {})
             hits.add(index, named or f"hit-{index + 1}", _texts(self._values(self.text, *at)), declared)
             if self.write is not None and not self._is_in_text and self._values((self.write,), *at):
+                hits.noted.append(index)
                 hits.search.suspect(named or f"hit-{index + 1}", "the hit holds a note of its own; it was taken out")
         return hits
 
@@ -214,6 +219,9 @@ class PathShape:
         """Write the notes; into the first text that stays goes the notice, too."""
         if self.write is None:
             return False
+        for index in hits.noted:
+            for place, _ in self._values((self.write,), answer, (*hits.positions, index)):
+                remove(answer, place)
         results = []
         first = next(iter(repair.order), None)
         for passage_id, index in hits.homes.items():
@@ -221,10 +229,7 @@ class PathShape:
             if self._is_in_text:
                 told = Repair(repair.order, repair.notes, repair.notice if passage_id == first else "")
                 results.append(self._tell(answer, passage_id, positions, told))
-                continue
-            for place, _ in self._values((self.write,), answer, positions):
-                remove(answer, place)
-            if passage_id in repair.notes:
+            elif passage_id in repair.notes:
                 results.append(assign(answer, self._steps(self.write, positions), repair.notes[passage_id]))
         return any(results)
 

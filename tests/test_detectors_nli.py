@@ -1,10 +1,13 @@
 """Any NLI cross-encoder by path: DeBERTa-v2/v3 and sentence-transformers directories, against a plain forward pass."""
 
 import json
+import math
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from sentence_transformers import CrossEncoder
 from transformers import (
     AutoModelForSequenceClassification,
@@ -126,6 +129,16 @@ def test_a_steady_model_gives_a_pair_the_same_bits_in_any_company(deberta, bundl
         for at in range(0, len(order), step):
             some = order[at : at + step]
             assert np.array_equal(parts.score([pairs[i] for i in some]), together[some])
+
+
+@given(st.lists(st.integers(1, 512)), st.sampled_from([nli.PADDING_PER_BATCH, math.inf]))
+def test_batches_hold_every_window_once_and_little_padding(lengths, most):
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    batches = nli._batches(order, lengths, most)
+    assert [i for batch in batches for i in batch] == order
+    for batch in filter(None, batches):
+        filled = len(batch) * max(lengths[i] for i in batch)
+        assert filled <= nli.TOKENS_PER_BATCH and filled - sum(lengths[i] for i in batch) <= most
 
 
 def test_a_cross_encoder_directory_scores_as_sentence_transformers_does(deberta, tmp_path):

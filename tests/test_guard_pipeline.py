@@ -3,12 +3,13 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from detectors import nli
+from detectors import nli, scoring
 from detectors.candidates import candidate_pairs, neighbours
 from detectors.evidence import Passage
 from detectors.segment import segment
@@ -55,6 +56,34 @@ def test_a_self_contradiction_has_the_passage_on_both_sides(guard):
     (conflict,) = guard.check([Passage("p", text)]).conflicts
     assert conflict.is_self_contradiction
     assert all(text[s.start : s.end] == s.text for s in (conflict.a, conflict.b))
+
+
+def test_the_deadline_counts_from_the_start_and_what_is_left_is_named(guard):
+    class Slow:
+        def encode(self, texts):
+            time.sleep(0.3)
+            return guard._encoder.encode(texts)
+
+    late = Guard(GuardConfig(deadline_s=0.2), encoder=Slow(), scorer=guard.scorer).check(LEAVE)
+    assert late.status == "unverified" and not late.conflicts
+    assert [u.subject for u in late.unverified] == ["pairs", "stance", "conditional"]
+    assert all("deadline reached" in u.reason for u in late.unverified)
+
+
+def test_the_clock_is_looked_at_between_chunks(guard, monkeypatch):
+    monkeypatch.setattr(scoring, "CHUNK", 4)
+    passages = [Passage(f"p{i}", f"Employees of office {i} receive {20 + i} days of annual leave.") for i in range(6)]
+
+    class Slow(nli.NLIModel):
+        def score(self, pairs, on_batch=None):
+            time.sleep(0.3)
+            return super().score(pairs, on_batch)
+
+    late = Guard(GuardConfig(deadline_s=0.25), scorer=Slow.like(guard.scorer)).check(passages)
+    pairs = late.stats["pairs"]
+    assert (
+        pairs > 4 and late.unverified[0].reason == f"deadline reached: {pairs - 4} of {pairs} sentence pairs not scored"
+    )
 
 
 def test_a_yes_no_question_exposes_opposite_answers(guard):

@@ -194,6 +194,38 @@ def test_a_model_that_cannot_be_loaded_ends_the_server_with_one_line(environment
     assert "Traceback" not in ran.stderr
 
 
+def test_a_port_that_is_taken_ends_the_server_with_one_line(environment):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = subprocess.run(
+            ["passageguard", "serve", "--port", str(port)], cwd=ROOT, env=environment, capture_output=True, text=True,
+            timeout=60,
+        )  # fmt: skip
+    (line,) = ran.stderr.splitlines()
+    assert ran.returncode == 2 and line.startswith("passageguard: error: ") and f"127.0.0.1:{port}" in line
+
+
+@pytest.mark.parametrize(("given", "policy"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
+def test_how_threads_wait_is_settled_before_torch_is_loaded(environment, given, policy):
+    code = """
+import os, sys
+from server import command
+from server.config import ServerConfig
+
+class Listener:
+    def run(self):
+        print(os.environ["OMP_WAIT_POLICY"], "torch" in sys.modules)
+
+command.listener = lambda app, config: Listener()
+command.run(ServerConfig(port=0))
+"""
+    clean = {k: v for k, v in environment.items() if k != "OMP_WAIT_POLICY"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={**clean, **given}, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.split() == [policy, "False"]
+
+
 def test_a_warning_of_a_library_is_a_line_of_the_log(environment):
     code = "import warnings; from server.command import _log_to_stderr as log; log(); warnings.warn('old name')"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
