@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, T5Config, T5ForConditionalGeneration
+from random_models import t5
+from transformers import AutoModelForCausalLM
 
 import guard
 from detectors.errors import ConfigError, InputError, ModelError
@@ -202,11 +203,7 @@ def test_models_that_cannot_be_used_are_refused_with_advice(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError, match=r"must hold config\.json"):
         LanguageModel.load(str(tmp_path / "empty"))
-    torch.manual_seed(0)
-    t5 = T5ForConditionalGeneration(
-        T5Config(vocab_size=32, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2, decoder_start_token_id=0)
-    )
-    t5.save_pretrained(tmp_path / "t5")
+    t5().save_pretrained(tmp_path / "t5")
     with pytest.raises(ModelError, match=r"encoder-decoder.*causal"):
         LanguageModel.load(str(tmp_path / "t5"))
 

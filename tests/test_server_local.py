@@ -6,9 +6,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-import torch
+from random_models import llama
 from serving import ASKED, CHAT, DOCUMENTS, FIXTURES, MARK, NEW, OLD, FakeGuard, answering, counts, eventually, verdict
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from decoding import generate, plain_prompts
 from detectors.errors import ModelError
@@ -49,10 +48,7 @@ def local(serve, small, monkeypatch):
 @pytest.fixture(scope="module")
 def endless(small):
     """A model of random weights that goes on and on."""
-    torch.manual_seed(1)
-    shape = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=1)
-    config = LlamaConfig(vocab_size=small.model.config.vocab_size, max_position_embeddings=100_000, **shape)
-    model = LlamaForCausalLM(config).eval()
+    model = llama(small.model.config.vocab_size, 100_000, seed=1)
     model.generation_config.eos_token_id = None
     model.lm_head.weight.data[0] = 0.0  # the tokenizer's own end token
     return LanguageModel(model, small.tokenizer, "endless")
