@@ -12,8 +12,8 @@ import random
 
 import pytest
 import torch
-from random_models import EOS, LIMIT, VOCAB, Letters, gpt2, llama, mistral, t5
-from transformers import Lfm2Config, Lfm2ForCausalLM, MambaConfig, MambaForCausalLM
+from random_models import EOS, LIMIT, SHAPE, VOCAB, Letters, gpt2, llama, mistral, t5
+from transformers import AutoConfig, AutoModelForCausalLM, Lfm2Config, Lfm2ForCausalLM, MambaConfig, MambaForCausalLM
 
 from decoding import DecodingError, Finish, OutOfMemoryError, Settings, batch, contrast, generate, rows, stream
 
@@ -120,6 +120,28 @@ def test_trust_is_each_request_s_own():
     mixed = decoded(llama, contexts, priors, trust=trust)
     expected = [references(llama, 0.0)[i][0] if trust[i] else plain[i].token_ids for i in range(20)]
     assert token_ids(mixed) == expected and expected != token_ids(plain)
+
+
+KINDS = {
+    "gemma3_text": {"head_dim": 8, "sliding_window": 5}, "cohere2": {"sliding_window": 5}, "gpt_neox": {},
+    "falcon": {"alibi": False}, "opt": {"ffn_dim": 48, "word_embed_proj_dim": 32}, "phi3": {"pad_token_id": 0},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_models_of_other_kinds_decode_as_without_a_cache(kind, caplog):
+    torch.manual_seed(0)
+    shape = {**SHAPE, "vocab_size": VOCAB, "max_position_embeddings": LIMIT, "bos_token_id": 1, "eos_token_id": EOS}
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **shape, **KINDS[kind])).eval()
+    contexts, priors = ([prompt[:8] for prompt in some[:4]] for some in prompts())
+    caplog.clear()
+    answers = generate(model, contexts, priors, max_new_tokens=6, eos_token_id=None)
+    assert "deprecated" not in caplog.text
+    model = model.double()
+    for context, prior, answer in zip(contexts, priors, answers, strict=True):
+        tokens, *_ = reference(model, list(context), list(prior), 0.0)
+        ends = tokens.index(EOS) + 1 if EOS in tokens else 6
+        assert answer.token_ids[:ends] == tokens[: min(6, ends)]
 
 
 # Mistakes put back: the comparison above must notice each of them
