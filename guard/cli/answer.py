@@ -135,11 +135,16 @@ def show(found: Answer, console: Console) -> None:
         width = max(len(printable(one.passage)) for one in found.attribution)
         for one in found.attribution:
             most = sorted(range(len(one.tokens)), key=lambda place: -abs(one.tokens[place]))[:MOST]
-            where = "  ".join(f"{printable(found.tokens[place])!r} {one.tokens[place]:+.2f}" for place in sorted(most))
-            render.say(console, f"  {printable(one.passage):{width}} {one.nats:+7.2f}  {where}", "")
+            where = "  ".join(f"{printable(found.tokens[n])!r} {_signed(one.tokens[n])}" for n in sorted(most))
+            render.say(console, f"  {printable(one.passage):{width}} {_signed(one.nats):>7}  {where}", "")
     if found.verdict is not None and found.verdict.status != "clean":
         console.print()
         render.verdict(found.verdict, console)
+
+
+def _signed(nats: float) -> str:
+    """Return a number of nats with its sign; what rounds to 0 is never -0.00."""
+    return f"{round(nats, 2) + 0.0:+.2f}"
 
 
 def require_trace(path: Path) -> None:
