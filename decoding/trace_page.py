@@ -116,7 +116,7 @@ def _passages(trace: Sequence[Step], passages: Sequence[str]) -> str:
     choices = "".join(
         f'<label><input type="radio" name="shade" value="{place}"><span class="name">{escape(name)}</span>'
         f'<span class="bar {"for" if nats >= 0 else "against"}" style="--long:{round(100 * abs(nats) / most)}%"></span>'
-        f'<span class="nats">{nats:+.2f}</span></label>'
+        f'<span class="nats">{round(nats, 2) + 0.0:+.2f}</span></label>'
         for place, (name, nats) in enumerate(zip(passages, sums, strict=True))
     )
     return _PASSAGES.format(choices=choices)
