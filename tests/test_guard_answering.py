@@ -82,7 +82,7 @@ def test_otherwise_it_keeps_quiet_and_names_the_conflict(small, settings):
 
 
 def test_a_conflict_that_authority_settles_is_answered_from_the_authority(small):
-    question, passages, _ = row("poisoned", 1)
+    question, passages, _ = row("poisoned", 9)
     found = guard.answer(question, passages, small)
     assert [p.id for p in found.verdict.passages] == ["register"]
     assert (found.gate.source, found.gate.trust) == (Source.CONTEXT, 1)
@@ -140,7 +140,7 @@ def test_only_what_was_read_is_explained_and_it_costs_rows_where_asked_alone(sma
     rows = []
     hook = small.model.register_forward_hook(lambda module, given, output: rows.append(len(output.logits)))
     try:
-        question, passages, _ = row("poisoned", 1)
+        question, passages, _ = row("poisoned", 9)
         for explain, width in ((False, 2), (True, 3)):  # of three passages the register alone is left
             rows.clear()
             found = guard.answer(question, passages, small, samples=0, explain=explain)
