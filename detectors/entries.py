@@ -48,6 +48,12 @@ def headings_of(passage: Passage) -> tuple[str, ...]:
     return tuple(h for h in (title if isinstance(title, str) else "", *path) if h)
 
 
+def document_of(passage: Passage) -> str:
+    """Return the name of the document that the passage is a part of, ``metadata["path"]``, or nothing."""
+    path = passage.metadata.get("path")
+    return path if isinstance(path, str) else ""
+
+
 def entry_of(text: str, headings: Sequence[str]) -> frozenset[str]:
     """Return what the nearest heading that names something is about, for a sentence that needs it, else nothing.
 

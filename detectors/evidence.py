@@ -34,6 +34,7 @@ class WhyNot(StrEnum):
     OTHER_TOPIC = "other_topic"  # each passage is speaking of something else
     NAME_ONLY = "name_only"  # nothing but a name is shared, which two things may bear
     TABLE_ROWS = "table_rows"  # two rows of one table
+    SIBLINGS = "siblings"  # parallel statements, steps or cases of one document
     HYPOTHETICAL = "hypothetical"  # one side is a condition that is not said to hold
     REPORTED = "reported"  # one side is somebody's claim
     OPINION = "opinion"  # one side is somebody's view or taste
@@ -72,7 +73,7 @@ class Sentence:
     words of the name that the sentence speaks of (`detectors.subjects`), empty where that is not sure;
     ``names_subject`` says whether the sentence opens with that name itself.  ``headings`` holds the words of all
     headings above, those of the document too; ``entry`` what the nearest one is about, where the sentence says nothing
-    without it (`detectors.entries`).
+    without it (`detectors.entries`).  ``document`` names the document that the passage is a part of, where known.
     """
 
     span: Span
@@ -83,6 +84,7 @@ class Sentence:
     names_subject: bool = False
     headings: frozenset[str] = frozenset()
     entry: frozenset[str] = frozenset()
+    document: str = ""
 
     @property
     def text(self) -> str:

@@ -63,6 +63,7 @@ SHAPES = {
     WhyNot.OTHER_TOPIC: "each passage goes on about another thing than the other",
     WhyNot.NAME_ONLY: "two different things of the same name",
     WhyNot.TABLE_ROWS: "two rows of one table",
+    WhyNot.SIBLINGS: "parallel statements, steps or cases of one document",
     WhyNot.HYPOTHETICAL: "one is a condition that is not said to hold",
     WhyNot.REPORTED: "one is somebody's claim, which the other answers or denies",
     WhyNot.OPINION: "one is a view or taste",

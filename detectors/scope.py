@@ -17,6 +17,7 @@ from .entries import about, other_entries
 from .evidence import WhyNot
 from .quantities import extract
 from .quantities.units import MONTHS, SPELLED
+from .siblings import are_siblings
 from .words import STOP_WORDS, content_words, names
 
 CONTRASTS = tuple(
@@ -93,6 +94,8 @@ def _shapes(c: Comparison) -> Iterator[WhyNot]:
         yield WhyNot.DIFFERENT_SUBJECTS
     if _topics_differ(c) or other_entries(c.pair.a, c.pair.b):
         yield WhyNot.OTHER_TOPIC
+    if are_siblings(c):
+        yield WhyNot.SIBLINGS
     if _only_names_shared(a, b):
         yield WhyNot.NAME_ONLY
     for shape, pattern in ONE_SIDED.items():

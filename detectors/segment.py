@@ -13,7 +13,7 @@ from functools import lru_cache
 import sentencex
 
 from .blocks import Block, blocks
-from .entries import about, entry_of, headings_of
+from .entries import about, document_of, entry_of, headings_of
 from .evidence import Passage, Sentence, Span
 from .subjects import with_subjects
 
@@ -30,7 +30,7 @@ def segment(passage: Passage) -> list[Sentence]:
     ['Fees', 'Entry is free.', 'Food costs 3.50 EUR.']
     """
     sentences: list[Sentence] = []
-    outer = headings_of(passage)
+    outer, document = headings_of(passage), document_of(passage)
     headings: dict[int, str] = {}
     header, above = "", 0
     for block in blocks(passage.text):
@@ -49,7 +49,9 @@ def segment(passage: Passage) -> list[Sentence]:
             span = Span(passage.id, start, end, text)
             needed = before if PRONOUN.match(text) else ""
             entry = entry_of(needed or text, path)
-            sentences.append(Sentence(span, context, block.kind, needed, headings=words, entry=entry))
+            sentences.append(
+                Sentence(span, context, block.kind, needed, headings=words, entry=entry, document=document)
+            )
             before = text
             if block.kind == "heading":
                 headings[block.level] = text

@@ -143,17 +143,17 @@ def test_unclosed_fence_loses_nothing() -> None:
 
 
 def test_time_is_about_linear() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(cut("# Leave\n\n- The leave is 20 days.\n\nIt is paid. Yes.\n\n" * 10_000)) == 40_000
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 @pytest.mark.parametrize("part", ["“hello. ", "x (a. ", "x", "> ", "Dr. "])
 def test_unclosed_marks_take_no_quadratic_time(part: str) -> None:
-    text, began = part * (300_000 // len(part)), time.perf_counter()
+    text, began = part * (300_000 // len(part)), time.process_time()
     kept = sum(sum(c.isalnum() for c in s.text) for s in cut(text))
     assert kept == sum(c.isalnum() for c in text)
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_long_prose_is_cut_at_its_sentences_only() -> None:
@@ -207,7 +207,7 @@ def test_windows_of_nothing_and_of_a_bad_limit() -> None:
 
 
 def test_windows_time_is_about_linear() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     windows("word " * 200_000, words, 100)
     windows("x" * 200_000, words, 100)
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10

@@ -213,7 +213,7 @@ def test_progress_is_drawn_on_a_terminal_only_and_never_on_stdout(cli, folder):
     with os.fdopen(there, "w") as terminal:
         ran = cli("audit", "docs", "--format", "json", stderr=terminal)
         terminal.flush()
-        drawn = os.read(here, 100_000).decode()
+        drawn = os.read(here, 100_000).decode(errors="ignore")  # may end inside a character
     os.close(here)
     assert "comparing sentences" in drawn
     assert json.loads(ran.out)["status"] == "conflict" and "\x1b" not in ran.out

@@ -191,6 +191,22 @@ def test_strata_by_type_and_label():
     assert len(strata) == 6
 
 
+def test_alarms_are_counted_by_the_type_of_conflict_that_was_found():
+    value, name = ConflictType.VALUE, ConflictType.ENTITY
+    rows = [("conflict", value), ("conflict", value), ("conflict", None), ("conflict", name)]
+    rows += [("consistent", value), ("consistent", None)]
+    given = [
+        evaluate.SetResult(example(str(n), label), 0.9 if found else 0.1, found is not None, (0, 1), found=found)
+        for n, (label, found) in enumerate(rows)
+    ]
+    of_value, of_name = evaluate.set_figures(given, 0.5, 200, 0).by_type
+    assert (of_value.found, of_value.true, of_value.false, of_value.precision.value) == (value, 2, 1, 2 / 3)
+    assert of_value.precision_balanced.value == pytest.approx((2 / 4) / (2 / 4 + 1 / 2))  # two labels of equal weight
+    assert of_value.precision.low < 2 / 3 < of_value.precision.high
+    assert (of_name.found, of_name.true, of_name.false, of_name.precision.value) == (name, 1, 0, 1.0)
+    assert of_name.precision.low < 0.5  # Wilson: 1 of 1
+
+
 def test_a_source_of_one_class_is_not_available_and_left_out_of_the_mean():
     figures = evaluate.set_figures(results([*SPEC[:7], ("z", "consistent", "", 0.9, None, 2)]), 0.5, 50, 0)
     z = figures.sources["z"].figures

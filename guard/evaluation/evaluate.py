@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.errors import InputError, PassageGuardError
-from detectors.evidence import Conflict, Passage, Span
+from detectors.evidence import Conflict, ConflictType, Passage, Span
 from guard.verdict import Verdict
 
 from . import metrics
@@ -56,7 +56,7 @@ class SetResult:
     """What the guard said of one example.
 
     ``score``: the highest calibrated score in the label's scope, 0..1, and ``best`` the indices of the passages that
-    have it.  ``outside``: the highest score outside that scope.  ``right_pair`` and ``right_sentences`` are judged on
+    have it.  ``found``: the type of conflict of an alarm.  ``outside``: the highest score outside that scope.  ``right_pair`` and ``right_sentences`` are judged on
     alarms at conflicts whose gold is known, and None elsewhere; of two passages the right pair is no feat.
     """
 
@@ -69,6 +69,7 @@ class SetResult:
     right_pair: bool | None = None
     right_sentences: bool | None = None
     unverified: bool = False
+    found: ConflictType | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,20 @@ class Stratum:
 
 
 @dataclass(frozen=True, slots=True)
+class TypeAlarms:
+    """The alarms of one type of conflict, over all sources: how many are true, and what share.
+
+    ``precision_balanced`` counts both labels of a source as if it had equally many rows of them.
+    """
+
+    found: ConflictType
+    true: int
+    false: int
+    precision: Figure
+    precision_balanced: Figure
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """Per source, averaged over sources (all count the same) and with all rows thrown together."""
 
@@ -109,6 +124,7 @@ class Figures:
     macro: Group
     pooled: Group
     strata: tuple[Stratum, ...] = ()
+    by_type: tuple[TypeAlarms, ...] = ()
 
 
 def measure(guard: Checker, examples: Sequence[SetExample], advance: Advance) -> list[SetResult]:
@@ -142,6 +158,7 @@ def set_figures(results: Sequence[SetResult], threshold: float, count: int, seed
         Group({"sources": len(drawn)}, _figures(means)),
         Group(_labels(results), _figures(_drawn(results, threshold, count, _rng(seed, "")), results)),
         tuple(s for source, some in by_source.items() for s in _strata(source, some, count, seed)),
+        _by_type(results, count, seed),
     )
 
 
@@ -199,11 +216,13 @@ def _measured(guard: Checker, example: SetExample) -> SetResult:
 
 
 def _judged(result: SetResult, conflicts: Sequence[Conflict]) -> SetResult:
-    """Add whether a true alarm names the right passages and sentences."""
+    """Add the type of an alarm, and whether a true one names the right passages and sentences."""
     example = result.example
+    top = max(conflicts, key=lambda c: c.score, default=None)
+    if result.alarm and top is not None:
+        result = replace(result, found=top.type)
     if not (result.alarm and example.is_conflict):
         return result
-    top = max(conflicts, key=lambda c: c.score, default=None)
     return replace(
         result,
         right_pair=result.best in example.gold_pairs if example.gold_pairs and example.kind is Kind.SETS else None,
@@ -334,6 +353,31 @@ def _strata(source: str, results: Sequence[SetResult], count: int, seed: int) ->
             )
         )  # fmt: skip
     return found
+
+
+def _by_type(results: Sequence[SetResult], count: int, seed: int) -> tuple[TypeAlarms, ...]:
+    """Return the alarms of each type of conflict that was found, in the order of `ConflictType`."""
+    groups = np.array([f"{r.example.source}/{r.example.label}" for r in results])
+    sizes = {name: int((groups == name).sum()) for name in np.unique(groups)}
+    evened = np.array([1 / sizes[name] for name in groups])
+    truth = np.array([r.example.is_conflict for r in results])
+    found = []
+    for kind in ConflictType:
+        own = np.array([r.found is kind for r in results])
+        true, false = int((own & truth).sum()), int((own & ~truth).sum())
+        if not true + false:
+            continue
+
+        def precision(weights: Floats, own: Bools = own) -> dict[str, Floats]:
+            return {
+                name: metrics.ratio(weights @ (own * truth * w), weights @ (own * w))
+                for name, w in (("plain", np.ones(len(own))), ("balanced", evened))
+            }
+
+        drawn = metrics.bootstrap(precision, groups, count, _rng(seed, f"type/{kind}"))
+        plain, balanced = (metrics.share(drawn[name], true + false) for name in ("plain", "balanced"))
+        found.append(TypeAlarms(kind, true, false, plain, balanced))
+    return tuple(found)
 
 
 def _nli_drawn(results: Sequence[NLIResult], count: int, rng: np.random.Generator) -> dict[str, Floats]:

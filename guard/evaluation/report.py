@@ -71,6 +71,7 @@ def set_section(figures: Figures, results: Sequence[SetResult], nli_calls: int, 
     return {
         **_figures(figures),
         "strata": [asdict(s) for s in figures.strata],
+        "by_type": [asdict(t) for t in figures.by_type],
         "nli_calls": nli_calls,
         "nli_calls_per_row": round(nli_calls / len(results), 2),
         "unverified_rows": sum(r.unverified for r in results),
@@ -114,7 +115,7 @@ def set_rows(results: Sequence[SetResult], baselines: Mapping[str, Sequence[floa
         {
             "kind": r.example.kind.value, "source": r.example.source, "id": r.example.id, "type": r.example.type,
             "label": r.example.label, "predicted": "conflict" if r.alarm else "consistent",
-            "score": round(r.score, 6), "pair": [r.example.passages[i].id for i in r.best] if r.best else None,
+            "found": r.found, "score": round(r.score, 6), "pair": [r.example.passages[i].id for i in r.best] if r.best else None,
             "right_pair": r.right_pair, "right_sentences": r.right_sentences, "outside_score": round(r.outside, 6),
             **{name: round(float(scores[n]), 6) for name, scores in baselines.items()},
         }
@@ -173,7 +174,8 @@ def tables(report: Report) -> Iterator[Table]:
         yield _figure_table(f"{title}: alarms at {report['run']['threshold']:.3f}", section, ALARMS)
         yield _figure_table(f"{title}: what true alarms name", section, NAMED)
         yield _figure_table(f"{title}: calibration", section, CALIBRATION)
-        yield _strata_table(f"{title}: by type", section["strata"])
+        yield _strata_table(f"{title}: by type of row", section["strata"])
+        yield _types_table(f"{title}: alarms by type of conflict", section["by_type"])
         if "baselines" in section:
             yield _baseline_table(f"{title}: beside the baselines", section)
     if "corpus" in report:
@@ -217,6 +219,13 @@ def _strata_table(title: str, strata: Sequence[Mapping[str, Any]]) -> Table:
         for s in strata
     ]
     return Table(title, ["source", "type", "label", "rows", "alarm rate", "AUROC", "against"], rows)
+
+
+def _types_table(title: str, types: Sequence[Mapping[str, Any]]) -> Table:
+    rows: list[list[Cell]] = [
+        [t["found"], f"{t['true']} + {t['false']}", t["precision"], t["precision_balanced"]] for t in types
+    ]
+    return Table(title, ["type found", "true + false alarms", "precision", "precision, classes equal"], rows)
 
 
 def _baseline_table(title: str, section: Mapping[str, Any]) -> Table:
