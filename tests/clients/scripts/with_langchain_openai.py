@@ -42,7 +42,7 @@ answer = local.invoke(ASKED)
 assert answer.content == "Gulthorpe" and answer.usage_metadata["output_tokens"] == 3
 traced = model("local/small_lm", documents=LETTER, passageguard={"include_verdict": True, "include_trace": True})
 parts = [chunk for chunk in traced.stream(ASKED, stream_usage=True)]
-assert [p.content for p in parts if p.content] == ["Grim", "mark"]
+assert [p.content for p in parts if p.content] == ["Gul", "thorpe"]
 assert sum((p.usage_metadata or {}).get("output_tokens", 0) for p in parts) == 3
 assert local.bind(stop=["mark"]).invoke(ASKED).content == "Grim"
 
