@@ -42,5 +42,5 @@ const piecewise = streamText({
 })
 const parts = []
 for await (const part of piecewise.textStream) parts.push(part)
-assert.deepEqual(parts, ['Grim', 'mark'])
+assert.deepEqual(parts, ['Gul', 'thorpe'])
 assert.equal((await piecewise.usage).outputTokens, 3)

@@ -44,7 +44,7 @@ traced = model("local/small_lm", documents=LETTER, passageguard={"include_verdic
 parts = [chunk for chunk in traced.stream(ASKED, stream_usage=True)]
 assert [p.content for p in parts if p.content] == ["Gul", "thorpe"]
 assert sum((p.usage_metadata or {}).get("output_tokens", 0) for p in parts) == 3
-assert local.bind(stop=["mark"]).invoke(ASKED).content == "Grim"
+assert local.bind(stop=["thorpe"]).invoke(ASKED).content == "Gul"
 
 
 async def awaited():
