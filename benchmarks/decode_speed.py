@@ -1,6 +1,7 @@
 """Speed of contrastive decoding beside plain ``generate`` of transformers, on a model with random weights.
 
-    python benchmarks/decode_speed.py [--batches 1 16] [--contexts 512 4096] [--tokens 64] [--static] [--compile]
+    python benchmarks/decode_speed.py [--batches 1 16] [--contexts 512 4096] [--tokens 64] [--static]
+                                      [--compile [BACKEND]] [--out FILE]
 
 Speed does not depend on the values of the weights.  On a GPU the model has the shape of Llama 3 8B, in bfloat16; on a
 CPU it is a small one in float32, and only the ratios mean anything.  For each batch size and length of context:
@@ -13,11 +14,12 @@ CPU it is a small one in float32, and only the ratios mean anything.  For each b
 Prompts without context are 32 tokens long.  A token's time is that of a run of ``--tokens`` tokens less that of a run
 of one, divided by the difference, so that reading the prompts is not in it; the best of ``--repeats`` runs.  On a CPU
 it is the time of one thread of this process, whatever else the machine does.  "choosing" is the share of a turn that
-is spent on the logits (divergence, formula, gate by trust, choice, trace), "formula" that of `contrast.adjust` alone.
+is spent on the logits (divergence, formula, gate by trust, choice, trace), "formula" that of `contrast.adjust` alone
+(divergence, formula, gate), "JSD" that of `contrast.measure` alone.
 Peak memory is the GPU's, over all of a call, weights included.
 
 ``--static`` gives plain ``generate`` the static cache of transformers, which compiles it on a GPU; ``--compile``
-compiles the model's forward pass for AdaCAD, whose shapes change.
+compiles the model's forward pass for AdaCAD, whose shapes change, with inductor or another backend of torch.compile.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from decoding import Settings, generate
 from decoding.batch import Batch, Request
-from decoding.contrast import adjust
+from decoding.contrast import adjust, measure
 
 PRIOR = 32
 EIGHT_BILLION = {
@@ -112,24 +114,27 @@ def contrastive(
 
 @torch.inference_mode()
 def shares(model: Any, contexts: Sequence[Sequence[int]], priors: Sequence[Sequence[int]], tokens: int) -> list[float]:
-    """Return which share of a turn goes to choosing, and to the formula alone."""
+    """Return which share of a turn goes to choosing, to the formula alone, and to the divergence alone."""
     settings = Settings(max_new_tokens=tokens, eos_token_id=None)
     batch = Batch(model)
     pairs = zip(contexts, priors, strict=True)
     batch.join([Request(i, pair, settings, 1.0, random.Random(0)) for i, pair in enumerate(pairs)])
-    choosing = feeding = formula = 0.0
+    choosing = feeding = formula = jsd = 0.0
     while batch.rows is not None:
         c, q = batch.rows.logits[0::2], batch.rows.logits[1::2]
         started = synchronised()
+        measure(c.float(), q.float())
+        measured = synchronised()
         adjust(c, q)
         adjusted = synchronised()
         batch.choose()
         chosen = synchronised()
         batch.advance()
-        formula += adjusted - started
+        jsd += measured - started
+        formula += adjusted - measured
         choosing += chosen - adjusted
         feeding += synchronised() - chosen
-    return [choosing / (choosing + feeding), formula / (choosing + feeding)]
+    return [part / (choosing + feeding) for part in (choosing, formula, jsd)]
 
 
 def peak(call: Callable[[], Any]) -> float | None:
@@ -155,7 +160,7 @@ def measured(model: Any, compiled: Any, batch: int, context: int, options: argpa
         "adacad": a_token(ours, options.tokens, options.repeats),
     }
     two = times["plain"] + times["prior"]
-    choosing, formula = shares(model, contexts, priors, options.tokens)
+    choosing, formula, jsd = shares(model, contexts, priors, options.tokens)
     return {
         "batch": batch,
         "context": context,
@@ -168,6 +173,7 @@ def measured(model: Any, compiled: Any, batch: int, context: int, options: argpa
         "throughput_of_two": two / times["adacad"],
         "choosing": choosing,
         "formula": formula,
+        "jsd": jsd,
         "plain_peak_gib": peak(partial(single, options.tokens)),
         "adacad_peak_gib": peak(partial(ours, options.tokens)),
     }
@@ -179,7 +185,7 @@ def line(row: dict[str, Any]) -> str:
     return (
         f"{row['batch']:5} {row['context']:7} {row['plain_ms']:9.2f} {row['two_ms']:9.2f} {row['adacad_ms']:9.2f} "
         f"{row['plain_tokens_s']:8.0f} {row['adacad_tokens_s']:8.0f} {row['slower_than_plain']:8.2f} "
-        f"{row['throughput_of_two']:8.2f} {row['choosing']:9.1%} {row['formula']:8.1%}{memory}"
+        f"{row['throughput_of_two']:8.2f} {row['choosing']:9.1%} {row['formula']:8.1%} {row['jsd']:6.1%}{memory}"
     )
 
 
@@ -192,18 +198,20 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=64 if gpu else 24)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--static", action="store_true", help="static cache for plain generate")
-    parser.add_argument("--compile", action="store_true", help="compile the forward pass of AdaCAD's rows")
+    parser.add_argument(
+        "--compile", nargs="?", const="inductor", metavar="BACKEND", help="compile the forward pass of AdaCAD's rows"
+    )
     parser.add_argument("--out", help="write the figures here as JSON")
     options = parser.parse_args()
     if not gpu:
         torch.set_num_threads(1)
     model = model_on(device, max(options.contexts) + options.tokens)
-    compiled = torch.compile(model.forward, dynamic=True) if options.compile else None
+    compiled = torch.compile(model.forward, dynamic=True, backend=options.compile) if options.compile else None
     name = torch.cuda.get_device_name() if gpu else f"{platform.processor() or platform.machine()} CPU"
     print(f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}, {model.dtype}, "
           f"{sum(p.numel() for p in model.parameters()) / 1e6:.0f} million parameters")  # fmt: skip
     print("                  ms a token                   tokens a second      AdaCAD / ...      share of a turn")
-    print("batch context     plain       two    AdaCAD    plain   AdaCAD    plain      two  choosing  formula")
+    print("batch context     plain       two    AdaCAD    plain   AdaCAD    plain      two  choosing  formula    JSD")
     rows: list[dict[str, Any]] = []
     for batch in options.batches:
         for context in options.contexts:

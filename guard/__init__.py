@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .answer_gate import Gate, Knowledge, Source
     from .answer_model import LanguageModel
-    from .answering import Answer, TraceSummary, answer
+    from .answering import Answer, Attribution, TraceSummary, answer
     from .config import GuardConfig
     from .pipeline import Guard
     from .policy import Policy
@@ -27,6 +27,7 @@ _HOMES = {
     "Guard": "guard.pipeline",
     "GuardConfig": "guard.config",
     "Answer": "guard.answering",
+    "Attribution": "guard.answering",
     "Gate": "guard.answer_gate",
     "Knowledge": "guard.answer_gate",
     "LanguageModel": "guard.answer_model",
@@ -54,8 +55,8 @@ _HOMES = {
 }
 __version__ = "0.1.0"
 __all__ = [
-    "Action", "Answer", "Benign", "ConfigError", "Conflict", "ConflictType", "Gate", "Guard", "GuardConfig",
-    "InputError", "Knowledge", "LanguageModel", "ModelError", "Passage", "PassageGuardError", "Policy",
+    "Action", "Answer", "Attribution", "Benign", "ConfigError", "Conflict", "ConflictType", "Gate", "Guard",
+    "GuardConfig", "InputError", "Knowledge", "LanguageModel", "ModelError", "Passage", "PassageGuardError", "Policy",
     "RepairedPassage", "Source", "Span", "Status", "TraceSummary", "TrustRules", "Unverified", "Verdict",
     "VerifierConfig", "WhyNot", "answer",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 Rows are JSON Lines: {"question", "answers": […], "context": one of `CONTEXTS`, "passages": […], "prior"?, "id"?}.  The
 gated method is AdaCAD behind the guard: check, drop what loses, and answer from the context, from memory or not at all,
 as `guard.answer_gate` says; an abstention is no match.  Intervals are 95% bootstraps over questions, since the kinds of
-context of one question belong together; differences to greedy are paired.  Knows nothing about files' formats of
+context of one question belong together; differences between methods are paired.  Knows nothing about files' formats of
 reports or about plots (`guard.answer_report`).
 """
 
@@ -44,6 +44,7 @@ GROUPS = {
 }
 STRONG = -0.2231  # ln 0.8: a prior is strong where a token of the closed-book answer has at least this log-probability
 CAD_ALPHAS = (0.5, 1.0)
+COMPARED = ("adacad", "gated adacad")  # the methods whose differences to all others are reported
 ALPHA_BINS = 20
 BATCH = 32
 
@@ -206,15 +207,16 @@ def _figures(
     resamples: int,
     seed: int,
 ) -> dict[str, Any]:
-    """Return exact match, difference to greedy, abstentions and wrong answers, by group of contexts and by prior."""
+    """Return exact match, paired differences, abstentions and wrong answers, by group of contexts and by prior."""
     names, place = np.unique([q.question for q in questions], return_inverse=True)
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
     weights: Floats = np.concatenate([np.ones((1, len(names))), drawn])[:, place]
     matches = {name: np.array([o.right for o in some], float) for name, some in answers.items()}
     refused = {name: np.array([o.text is None for o in some], float) for name, some in answers.items()}
-    base = matches.get("greedy")
-    report: dict[str, Any] = {"exact_match": {}, "against_greedy": {}, "abstained": {}, "wrong": {}, "by_prior": {}}
+    report: dict[str, Any] = {
+        "exact_match": {}, "differences": {}, "abstained": {}, "wrong": {}, "by_prior": {},
+    }  # fmt: skip
     for group, kinds in GROUPS.items():
         member = np.array([q.context in kinds for q in questions])
         if len(kinds) > 1 and len({q.context for q in questions} & set(kinds)) < 2:
@@ -222,22 +224,28 @@ def _figures(
         if not member.any():
             continue
         for name, hits in matches.items():
-            wrong = 1 - hits - refused[name]
-            _put(report, "exact_match", name, group, _mean(hits, weights, member))
-            _put(report, "abstained", name, group, _mean(refused[name], weights, member))
-            _put(report, "wrong", name, group, _mean(wrong, weights, member))
-            if base is not None:
-                _put(report, "against_greedy", name, group, _mean(hits - base, weights, member))
-            for strength in sorted(set(strengths)):
-                some = member & np.array([s == strength for s in strengths])
-                if some.any():
-                    table = report["by_prior"].setdefault(strength, {}).setdefault(name, {})
-                    table[group] = _mean(hits, weights, some)
+            _put(report["abstained"], name, group, _mean(refused[name], weights, member))
+            _put(report["wrong"], name, group, _mean(1 - hits - refused[name], weights, member))
+        _compared(report, group, matches, weights, member)
+        for strength in sorted(set(strengths)):
+            some = member & np.array([s == strength for s in strengths])
+            if some.any():
+                tables = report["by_prior"].setdefault(strength, {"exact_match": {}, "differences": {}})
+                _compared(tables, group, matches, weights, some)
     return report
 
 
-def _put(report: dict[str, Any], table: str, name: str, group: str, figure: dict[str, Any]) -> None:
-    report[table].setdefault(name, {})[group] = figure
+def _compared(tables: dict[str, Any], group: str, matches: Mapping[str, Floats], weights: Floats, member: Any) -> None:
+    """Add the exact match of each method and the paired differences of the methods in question to all others."""
+    for name, hits in matches.items():
+        _put(tables["exact_match"], name, group, _mean(hits, weights, member))
+        for other, others in matches.items():
+            if name in COMPARED and other != name:
+                _put(tables["differences"].setdefault(name, {}), other, group, _mean(hits - others, weights, member))
+
+
+def _put(table: dict[str, Any], name: str, group: str, figure: dict[str, Any]) -> None:
+    table.setdefault(name, {})[group] = figure
 
 
 def _mean(values: Floats, weights: Floats, member: Any) -> dict[str, Any]:

@@ -77,6 +77,14 @@ class LanguageModel:
         """Return the prompt without passages, as token ids."""
         return self.prompts(question, ["(any)"], instructions, history).prior_ids
 
+    def without_each(self, question: str, passages: Sequence[str], instructions: str = "") -> list[list[int]]:
+        """Return, for each passage, the prompt that lacks it, as token ids.  Raises `ModelError`."""
+        from decoding import chat_prompts, plain_prompts, without_each
+
+        with _as_model_error(self.name):
+            make = chat_prompts if self.chats else plain_prompts
+            return without_each(self.tokenizer, question, passages, instructions, prompts=make) if passages else []
+
     def decode(self, prompts: Sequence[Prompts], **settings: Any) -> list[Generation]:
         """Decode one answer for each pair of prompts; settings as for `decoding.generate`.  Raises `ModelError`."""
         from decoding import generate

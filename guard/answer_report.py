@@ -57,13 +57,13 @@ def as_markdown(report: Report) -> str:
 
 
 def tables(report: Report) -> Iterator[Table]:
-    """Yield the tables: exact match, by prior, against greedy, wrong and withheld answers, α, what the model knows."""
+    """Yield the tables: exact match, differences, both by prior, wrong and withheld answers, α, what is known."""
     named = f"{report['questions']} questions, {report['model']}"
     yield _by_group(f"Exact match in %, with 95% intervals ({named})", report["exact_match"], _percent)
+    yield from _differences("", report)
     for strength, some in report["by_prior"].items():
-        yield _by_group(f"Exact match in %, {strength} priors", some, _percent)
-    if report["against_greedy"]:
-        yield _by_group("Exact match, points above greedy", report["against_greedy"], _points)
+        yield _by_group(f"Exact match in %, {strength} priors", some["exact_match"], _percent)
+        yield from _differences(f", {strength} priors", some)
     yield _by_group("Wrong answers in %", report["wrong"], _short)
     yield _by_group("Answers withheld in %", report["abstained"], _short)
     yield _by_group("Mean α of a token / tokens flipped in %", report["alpha"], _alpha)
@@ -73,6 +73,12 @@ def tables(report: Report) -> Iterator[Table]:
     ]
     header = ("prior", "knows", "unsure", "ignorant", "mean prior strength")
     yield Table("What the model knows without passages (questions)", header, rows)
+
+
+def _differences(what: str, figures: Mapping[str, Any]) -> Iterator[Table]:
+    """Yield a table for each method in question: by how many points it is above each of the others."""
+    for name, others in figures["differences"].items():
+        yield _by_group(f"{name}, points of exact match above{what}", others, _points)
 
 
 def _by_group(title: str, figures: Mapping[str, Mapping[str, Any]], cell: Any) -> Table:

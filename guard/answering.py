@@ -23,7 +23,7 @@ from .config import GuardConfig
 from .pipeline import Guard
 from .policy import Policy
 from .remediate import safe_label
-from .verdict import Action, Verdict
+from .verdict import Action, RepairedPassage, Verdict
 
 if TYPE_CHECKING:
     from decoding import Generation
@@ -46,13 +46,28 @@ class TraceSummary:
     prior_strength: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """What one passage did to the answer.
+
+    passage: its id.  nats: how much more probable it made the answer, the sum of ``tokens``, one number a token, in
+    nats; above 0 it spoke for the token, below 0 against it (see `decoding.attribution`).
+    """
+
+    passage: str
+    nats: float
+    tokens: tuple[float, ...]
+
+
 @dataclass(frozen=True)
 class Answer:
     """What `answer` returns.
 
     text: the answer, or None where it is withheld; ``abstention`` then says why and names the conflict.  verdict: None
     where there were no passages.  knowledge: None where nobody asked what the model knows.  generation, with the trace
-    of each token, and summary: None where the answer is withheld.
+    of each token, and summary: None where the answer is withheld.  tokens: the answer's tokens as text, the end token
+    included.  attribution: one for each passage that was read, in their order; None where nobody asked, and empty where
+    no passage was read.
     """
 
     question: str
@@ -63,6 +78,8 @@ class Answer:
     knowledge: ClosedBook | None
     summary: TraceSummary | None
     generation: Generation | None
+    tokens: tuple[str, ...] = ()
+    attribution: tuple[Attribution, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON types, without the trace."""
@@ -81,6 +98,10 @@ class Answer:
                 "samples": list(known.samples),
             },
             "summary": None if self.summary is None else asdict(self.summary),
+            "tokens": list(self.tokens),
+            "attribution": None
+            if self.attribution is None
+            else [{**asdict(one), "tokens": list(one.tokens)} for one in self.attribution],
             "verdict": None if self.verdict is None else self.verdict.to_dict(),
         }
 
@@ -94,6 +115,7 @@ def answer(
     formula: str = "adacad",
     samples: int = SAMPLES,
     memory: bool = True,
+    explain: bool = False,
     instructions: str = "",
     max_new_tokens: int = 64,
     seed: int = 0,
@@ -103,9 +125,10 @@ def answer(
 
     model: a `LanguageModel`, or a path or name to load one by (once).  guard: by default one that drops the passages
     that lose.  samples: how many closed-book answers to draw beside the greedy one; 0 asks nothing, so that an open
-    conflict is always an abstention.  memory: False never answers without passages.  settings: as for
-    `decoding.generate`, such as ``options={"alpha": 0.5}`` or ``temperature=0.7``.  Raises `InputError`, `ConfigError`
-    and `ModelError`.
+    conflict is always an abstention.  memory: False never answers without passages.  explain: True measures
+    what each passage that is read does to each token, by one more row a passage in the same forward passes.  settings:
+    as for `decoding.generate`, such as ``options={"alpha": 0.5}`` or ``temperature=0.7``.  Raises `InputError`,
+    `ConfigError` and `ModelError`.
     """
     if not isinstance(question, str) or not question.strip():
         raise InputError("the question is empty; give one")
@@ -119,12 +142,20 @@ def answer(
     decided = _without_memory(gate(verdict, None if known is None else known.knowledge), memory)
     if decided.source is Source.NEITHER:
         return Answer(question, None, _abstention(decided, verdict), decided, verdict, known, None, None)
-    prompts = _prompts(loaded, question, decided, verdict, instructions)
+    read = _read(decided, verdict)
+    texts = [passage.text for passage in read]
+    if explain:
+        settings["without_ids"] = [loaded.without_each(question, texts, instructions)]
     [made] = loaded.decode(
-        [prompts], formula=formula, trust=decided.trust, max_new_tokens=max_new_tokens, seed=seed, **settings
-    )
+        [_prompts(loaded, question, texts, instructions)], formula=formula, trust=decided.trust,
+        max_new_tokens=max_new_tokens, seed=seed, **settings,
+    )  # fmt: skip
     strength = None if known is None else known.prior_strength
-    return Answer(question, loaded.text(made), "", decided, verdict, known, _summary(made, strength), made)
+    return Answer(
+        question, loaded.text(made), "", decided, verdict, known, _summary(made, strength), made,
+        tokens=tuple(loaded.pieces(made.token_ids)),
+        attribution=_attribution([passage.id for passage in read], made) if explain else None,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=1)
@@ -143,16 +174,28 @@ def _without_memory(decided: Gate, memory: bool) -> Gate:
     return replace(decided, source=Source.NEITHER, reason=f"{decided.reason}; answers from memory are switched off")
 
 
+def _read(decided: Gate, verdict: Verdict | None) -> list[RepairedPassage]:
+    """Return the passages that the answer is read from: those that were kept, or none to answer from memory."""
+    if verdict is None or decided.source is Source.MEMORY:
+        return []
+    return [passage for passage in verdict.passages if passage.text.strip()]
+
+
 def _prompts(
-    model: LanguageModel, question: str, decided: Gate, verdict: Verdict | None, instructions: str
+    model: LanguageModel, question: str, texts: Sequence[str], instructions: str
 ) -> tuple[list[int], list[int]]:
-    """Return the prompts with and without the passages that were kept; the second twice to answer from memory."""
-    texts = [p.text for p in verdict.passages if p.text.strip()] if verdict is not None else []
-    if decided.source is Source.MEMORY or not texts:
+    """Return the prompts with and without the passages; the second twice where there are none."""
+    if not texts:
         prior = model.prior(question, instructions)
         return prior, prior
     pair = model.prompts(question, texts, instructions)
     return pair.context_ids, pair.prior_ids
+
+
+def _attribution(ids: Sequence[str], made: Generation) -> tuple[Attribution, ...]:
+    numbers = [step.attribution for step in made.trace]
+    by_passage = [tuple(of_token[place] for of_token in numbers) for place in range(len(ids))]
+    return tuple(Attribution(name, sum(tokens), tokens) for name, tokens in zip(ids, by_passage, strict=True))
 
 
 def _summary(made: Generation, strength: float | None) -> TraceSummary:

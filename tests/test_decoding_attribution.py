@@ -7,40 +7,9 @@ from itertools import chain
 
 import pytest
 import torch
-from tokenizers import Regex, Tokenizer, models, pre_tokenizers
-from transformers import (
-    GPT2Config,
-    GPT2LMHeadModel,
-    LlamaConfig,
-    LlamaForCausalLM,
-    PreTrainedTokenizerFast,
-)
+from random_models import VOCAB, characters, gpt2, llama
 
 from decoding import DecodingError, Engine, Generation, chat_prompts, generate, plain_prompts, without_each
-
-VOCAB = 61
-
-
-@functools.cache
-def llama():
-    torch.manual_seed(0)
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=VOCAB, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
-            num_key_value_heads=2, max_position_embeddings=64, initializer_range=0.3,
-        )
-    ).eval()  # fmt: skip
-
-
-@functools.cache
-def gpt2():
-    torch.manual_seed(0)
-    return GPT2LMHeadModel(
-        GPT2Config(
-            vocab_size=VOCAB, n_embd=32, n_layer=2, n_head=4, n_positions=64, initializer_range=0.3,
-            bos_token_id=1, eos_token_id=2,
-        )
-    ).eval()  # fmt: skip
 
 
 @functools.cache
@@ -137,22 +106,13 @@ def test_an_unreadable_prompt_names_the_passage_that_it_lacks():
         generate(llama(), [[1]] * 2, [[1]] * 2, without_ids=[[]], max_new_tokens=2, eos_token_id=None)
 
 
-def tokenizer(template):
-    vocab = {chr(i): i for i in range(32, 127)} | {"\n": 0}
-    core = Tokenizer(models.WordLevel(vocab, unk_token="?"))
-    core.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
-    made = PreTrainedTokenizerFast(tokenizer_object=core)
-    made.chat_template = template
-    return made
-
-
 @pytest.mark.parametrize(
     ("prompts", "template"),
     [(chat_prompts, "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{% endfor %}"), (plain_prompts, None)],
 )
 def test_each_prompt_lacks_one_passage_and_nothing_else(prompts, template):
     passages = ["Ada was born in Lima.", "She moved to Oslo.", "It rained."]
-    reader = tokenizer(template)
+    reader = characters(template)
     lacking = without_each(reader, "Where?", passages, "Be brief.", prompts=prompts)
     for number, ids in enumerate(lacking):
         rest = [passage for passage in passages if passage != passages[number]]

@@ -4,9 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-import torch
-from tokenizers import Regex, Tokenizer, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from random_models import characters, llama
 
 from decoding import FORMULAS, contrast
 from decoding.trace import Generation, Step
@@ -16,16 +14,7 @@ PAGE = (Path(__file__).parent.parent / "docs" / "decoding.md").read_text(encodin
 
 @pytest.fixture
 def names():
-    core = Tokenizer(models.WordLevel({"<unk>": 0, "</s>": 1} | {chr(i): i for i in range(32, 127)}, unk_token="<unk>"))
-    core.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
-    torch.manual_seed(0)
-    model = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=128, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
-            max_position_embeddings=256, initializer_range=0.5,
-        )
-    )  # fmt: skip
-    return {"model": model.eval(), "tokenizer": PreTrainedTokenizerFast(tokenizer_object=core, eos_token="</s>")}
+    return {"model": llama(128, 256), "tokenizer": characters()}
 
 
 def test_the_code_runs_in_order(names, capsys):

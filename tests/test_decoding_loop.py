@@ -12,58 +12,12 @@ import random
 
 import pytest
 import torch
-from transformers import (
-    GPT2Config,
-    GPT2LMHeadModel,
-    Lfm2Config,
-    Lfm2ForCausalLM,
-    LlamaConfig,
-    LlamaForCausalLM,
-    MambaConfig,
-    MambaForCausalLM,
-    MistralConfig,
-    MistralForCausalLM,
-    T5Config,
-    T5ForConditionalGeneration,
-)
+from random_models import EOS, LIMIT, SHAPE, VOCAB, Letters, gpt2, llama, mistral, t5
+from transformers import AutoConfig, AutoModelForCausalLM, Lfm2Config, Lfm2ForCausalLM, MambaConfig, MambaForCausalLM
 
 from decoding import DecodingError, Finish, OutOfMemoryError, Settings, batch, contrast, generate, rows, stream
 
-VOCAB, EOS, LENGTH, LIMIT = 61, 2, 12, 64
-
-
-def llama():
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=VOCAB, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
-            num_key_value_heads=2, max_position_embeddings=LIMIT, initializer_range=0.3,
-        )
-    )  # fmt: skip
-
-
-def gpt2():
-    return GPT2LMHeadModel(
-        GPT2Config(
-            vocab_size=VOCAB, n_embd=32, n_layer=2, n_head=4, n_positions=LIMIT, initializer_range=0.3,
-            bos_token_id=1, eos_token_id=EOS,
-        )
-    )  # fmt: skip
-
-
-def mistral():
-    """Attention sees the last five tokens only, fewer than any prompt with context has."""
-    return MistralForCausalLM(
-        MistralConfig(
-            vocab_size=VOCAB, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
-            num_key_value_heads=2, max_position_embeddings=LIMIT, sliding_window=5, initializer_range=0.3,
-        )
-    )  # fmt: skip
-
-
-@functools.cache
-def seeded(make):
-    torch.manual_seed(0)
-    return make().eval()
+LENGTH = 12
 
 
 @functools.cache
@@ -82,7 +36,7 @@ def softmax(logits):
 @functools.cache
 def references(make, floor):
     """(token ids, α of each, gap between the two best of each, flips) for each request."""
-    model = copy.deepcopy(seeded(make)).double()
+    model = copy.deepcopy(make()).double()
     return [reference(model, list(c), list(q), floor) for c, q in zip(*prompts(), strict=True)]
 
 
@@ -108,7 +62,7 @@ def reference(model, context, prior, floor):
 
 def decoded(make, contexts, priors, **settings):
     wanted = {"max_new_tokens": LENGTH, "eos_token_id": EOS, **settings}
-    return generate(seeded(make), contexts, priors, **wanted)
+    return generate(make(), contexts, priors, **wanted)
 
 
 def token_ids(answers):
@@ -152,7 +106,7 @@ def test_the_order_of_the_batch_does_not_matter():
 def test_alpha_0_is_the_greedy_generate_of_transformers(make, plain):
     contexts, priors = prompts()
     for context, answer in zip(contexts, decoded(make, contexts, priors, alpha_floor=0.0, **plain), strict=True):
-        ids = seeded(make).generate(
+        ids = make().generate(
             torch.tensor([context]), attention_mask=torch.ones(1, len(context)), do_sample=False,
             max_new_tokens=LENGTH, eos_token_id=EOS, pad_token_id=0,
         )  # fmt: skip
@@ -166,6 +120,28 @@ def test_trust_is_each_request_s_own():
     mixed = decoded(llama, contexts, priors, trust=trust)
     expected = [references(llama, 0.0)[i][0] if trust[i] else plain[i].token_ids for i in range(20)]
     assert token_ids(mixed) == expected and expected != token_ids(plain)
+
+
+KINDS = {
+    "gemma3_text": {"head_dim": 8, "sliding_window": 5}, "cohere2": {"sliding_window": 5}, "gpt_neox": {},
+    "falcon": {"alibi": False}, "opt": {"ffn_dim": 48, "word_embed_proj_dim": 32}, "phi3": {"pad_token_id": 0},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_models_of_other_kinds_decode_as_without_a_cache(kind, caplog):
+    torch.manual_seed(0)
+    shape = {**SHAPE, "vocab_size": VOCAB, "max_position_embeddings": LIMIT, "bos_token_id": 1, "eos_token_id": EOS}
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **shape, **KINDS[kind])).eval()
+    contexts, priors = ([prompt[:8] for prompt in some[:4]] for some in prompts())
+    caplog.clear()
+    answers = generate(model, contexts, priors, max_new_tokens=6, eos_token_id=None)
+    assert "deprecated" not in caplog.text
+    model = model.double()
+    for context, prior, answer in zip(contexts, priors, answers, strict=True):
+        tokens, *_ = reference(model, list(context), list(prior), 0.0)
+        ends = tokens.index(EOS) + 1 if EOS in tokens else 6
+        assert answer.token_ids[:ends] == tokens[: min(6, ends)]
 
 
 # Mistakes put back: the comparison above must notice each of them
@@ -244,7 +220,7 @@ def before_forward(patch, model, change):
 def test_a_mistake_that_is_put_back_breaks_the_equality(make, mistake, monkeypatch):
     expected = [tokens for tokens, *_ in references(make, 0.0)]
     assert token_ids(decoded(make, *prompts())) == expected
-    mistake(monkeypatch, seeded(make))
+    mistake(monkeypatch, make())
     assert token_ids(decoded(make, *prompts())) != expected
 
 
@@ -268,7 +244,7 @@ def test_beams_are_refused_and_not_ignored():
 @pytest.mark.parametrize("make", [llama, gpt2])
 def test_at_prefill_only_the_last_position_gets_logits(make, monkeypatch):
     widths = []
-    hook = seeded(make).lm_head.register_forward_hook(lambda module, inputs, output: widths.append(output.shape[1]))
+    hook = make().lm_head.register_forward_hook(lambda module, inputs, output: widths.append(output.shape[1]))
     try:
         decoded(make, *prompts(), max_new_tokens=2)
         assert set(widths) == {1}
@@ -282,7 +258,7 @@ def test_at_prefill_only_the_last_position_gets_logits(make, monkeypatch):
 
 @pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
 def test_a_model_in_half_precision_is_contrasted_in_float32(half):
-    model = copy.deepcopy(seeded(llama)).to(half)
+    model = copy.deepcopy(llama()).to(half)
     contexts, _ = prompts()
     same = generate(model, contexts, contexts, max_new_tokens=4, eos_token_id=EOS)
     assert all(0 <= step.jsd < 1e-3 for answer in same for step in answer.trace)
@@ -296,7 +272,7 @@ def test_a_model_in_half_precision_is_contrasted_in_float32(half):
 
 def test_tokens_are_told_as_they_are_chosen():
     """The first event comes after the two prompts were read, and before any token was fed."""
-    model = seeded(llama)
+    model = llama()
     calls = []
     hook = model.register_forward_hook(lambda *_: calls.append(1))
     try:
@@ -315,7 +291,7 @@ def test_tokens_are_told_as_they_are_chosen():
 def test_interleaved_calls_share_no_state():
     contexts, priors = prompts()
     settings = Settings(max_new_tokens=LENGTH, eos_token_id=EOS)
-    calls = [stream(seeded(gpt2), contexts[i : i + 1], priors[i : i + 1], settings) for i in range(4)]
+    calls = [stream(gpt2(), contexts[i : i + 1], priors[i : i + 1], settings) for i in range(4)]
     tokens = [[] for _ in calls]
     for _ in range(LENGTH):
         for call, ids in zip(calls, tokens, strict=True):
@@ -335,13 +311,6 @@ def test_a_cancelled_request_ends_and_changes_no_other():
         assert answer.token_ids == (tokens[:2] if i in (3, 11) else tokens)
         assert (answer.finish is Finish.CANCELLED) == (i in (3, 11))
     assert [a.token_ids for a in decoded(gpt2, *prompts(), cancelled=lambda request: True)] == [[]] * 20
-
-
-class Letters:
-    """A tokenizer for reading answers: token i is the letter i."""
-
-    def decode(self, ids, skip_special_tokens):
-        return "".join(chr(ord("A") + i) for i in ids if not (skip_special_tokens and i == EOS))
 
 
 def test_a_stop_string_ends_the_answer_and_its_text_is_cut():
@@ -414,8 +383,12 @@ def test_no_requests_give_no_answers():
         ([[1], []], [[1], [1]], "request 1, prompt with context: there are no tokens"),
         ([[1]], [[]], "request 0, prompt without context: there are no tokens"),
         ([[1], [2]], [[1]], "2 prompts with context, but 1 without"),
-        ([[1] * 60], [[1]], "request 0, prompt with context: 60 tokens and max_new_tokens 12 exceed .* limit of 64"),
-        ([[1]], [[1] * 53], "request 0, prompt without context: 53 tokens and max_new_tokens 12 exceed .* limit of 64"),
+        (
+            [[1] * (LIMIT - 4)],
+            [[1]],
+            "request 0, prompt with context: 124 tokens and max_new_tokens 12 .* of 128",
+        ),
+        ([[1]], [[1] * (LIMIT - 11)], "request 0, prompt without context: 117 tokens and max_new_tokens 12 .* of 128"),
         ([[VOCAB]], [[1]], "request 0, prompt with context: a token id is outside the model's vocabulary of 61"),
         ([[1]], [[-1]], "request 0, prompt without context: a token id is outside"),
     ],
@@ -427,7 +400,7 @@ def test_a_prompt_that_the_model_cannot_read_is_an_error_and_never_cut(make, con
 
 
 def test_a_prompt_that_just_fits_is_read():
-    assert len(decoded(gpt2, [[1] * 52], [[1] * 52], eos_token_id=None)[0].token_ids) == LENGTH
+    assert len(decoded(gpt2, *[[[1] * (LIMIT - LENGTH)]] * 2, eos_token_id=None)[0].token_ids) == LENGTH
 
 
 @pytest.mark.parametrize(
@@ -455,7 +428,7 @@ def test_a_setting_out_of_range_is_one_clear_error(settings, says):
 
 
 def test_logits_that_are_no_numbers_name_request_and_token(monkeypatch):
-    model = seeded(llama)
+    model = llama()
     forward = model.forward
 
     @functools.wraps(forward)
@@ -479,17 +452,14 @@ def test_too_little_memory_is_one_clear_error(rows_that_fit, says, monkeypatch):
         if len(keywords["input_ids"]) > rows_that_fit:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
-    before_forward(monkeypatch, seeded(llama), refuse)
+    before_forward(monkeypatch, llama(), refuse)
     with pytest.raises(OutOfMemoryError, match=f"^{says}: out of memory; give fewer"):
         decoded(llama, [[5, 6, 7], [7, 8, 9]], [[7], [9]], eos_token_id=None)
 
 
 def test_a_model_that_cannot_be_coupled_is_one_clear_error():
-    t5 = T5ForConditionalGeneration(
-        T5Config(vocab_size=VOCAB, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2, decoder_start_token_id=0)
-    ).eval()
     with pytest.raises(DecodingError, match="T5ForConditionalGeneration is an encoder-decoder model"):
-        generate(t5, [[1]], [[1]], max_new_tokens=1, eos_token_id=None)
+        generate(t5(), [[1]], [[1]], max_new_tokens=1, eos_token_id=None)
     lfm2 = Lfm2ForCausalLM(
         Lfm2Config(
             vocab_size=VOCAB, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
@@ -502,4 +472,4 @@ def test_a_model_that_cannot_be_coupled_is_one_clear_error():
     with pytest.raises(DecodingError, match="MambaForCausalLM takes no position_ids"):
         generate(mamba, [[1]], [[1]], max_new_tokens=1, eos_token_id=None)
     with pytest.raises(DecodingError, match="LlamaForCausalLM is in training mode"):
-        generate(llama().train(), [[1]], [[1]], max_new_tokens=1, eos_token_id=None)
+        generate(copy.deepcopy(llama()).train(), [[1]], [[1]], max_new_tokens=1, eos_token_id=None)

@@ -69,8 +69,11 @@ def test_exact_match_by_context_and_against_greedy_are_the_counts():
     found = {m: {g: f["value"] for g, f in by.items()} for m, by in report["exact_match"].items()}
     assert found["greedy"] == {"agreeing": 3 / 4, "conflicting": 1 / 4, "overall": 4 / 8, "all": 4 / 8}
     assert found["adacad"] == {"agreeing": 1 / 4, "conflicting": 3 / 4, "overall": 4 / 8, "all": 4 / 8}
-    assert report["against_greedy"]["adacad"]["conflicting"]["value"] == 2 / 4
-    assert report["against_greedy"]["greedy"]["overall"]["value"] == 0
+    above = report["differences"]["adacad"]
+    assert {other: {g: f["value"] for g, f in by.items()} for other, by in above.items()} == {
+        other: {g: found["adacad"][g] - found[other][g] for g in found["adacad"]} for other in ("greedy", "cad 1.0")
+    }
+    assert above["greedy"]["conflicting"]["value"] == 2 / 4 and list(report["differences"]) == ["adacad"]
     assert report["alpha"]["cad 1.0"]["agreeing"] == {"mean": 1.0, "flipped": 1.0, "histogram": [0] * 19 + [8]}
     assert report["alpha"]["adacad"]["conflicting"]["histogram"][6] == 8
 
@@ -90,7 +93,26 @@ def test_priors_are_measured_unless_given():
     rows = [question(n, "agreeing", "memory") for n in range(3)] + [question(3, "agreeing", "memory", prior="strong")]
     report = made(rows, {})
     assert [row["prior"] for row in report["rows"]] == ["strong", "weak", "weak", "strong"]
-    assert {s: by["greedy"]["agreeing"]["n"] for s, by in report["by_prior"].items()} == {"strong": 2, "weak": 2}
+    counts = {s: by["exact_match"]["greedy"]["agreeing"]["n"] for s, by in report["by_prior"].items()}
+    assert counts == {"strong": 2, "weak": 2}
+
+
+def test_differences_are_paired_and_within_a_prior_of_its_questions_alone():
+    """Two methods that are right on the same questions differ by nothing, however much each varies."""
+    rows = [question(n, "conflicting", "told", prior="strong" if n < 10 else "weak") for n in range(20)]
+    told = (
+        [("adacad", n) for n in range(10)] + [("cad", n) for n in range(0, 20, 2)] + [("greedy", n) for n in range(10)]
+    )
+    report = made(rows, {(formula, f"q{n}", True): "told" for formula, n in told})
+    equal = report["differences"]["adacad"]["greedy"]["conflicting"]
+    assert (equal["value"], equal["low"]) == (0, None)  # no resample differs, so that there is no interval
+    assert report["exact_match"]["adacad"]["conflicting"]["high"] > 0.6
+    differing = report["differences"]["adacad"]["cad 1.0"]["conflicting"]
+    # by hand: of 20 differences 5 are +1 and 5 are -1
+    assert differing["value"] == 0
+    assert np.isclose((differing["high"] - differing["low"]) / 2, 1.96 * np.sqrt(0.5 / 20), rtol=0.25)
+    by_prior = {s: some["differences"]["adacad"]["cad 1.0"] for s, some in report["by_prior"].items()}
+    assert {s: by["conflicting"]["value"] for s, by in by_prior.items()} == {"strong": 0.5, "weak": -0.5}
 
 
 def test_the_gate_reads_agreeing_passages_and_answers_a_broken_context_from_memory_or_not_at_all():
@@ -168,7 +190,12 @@ def test_the_report_says_the_same_in_every_format(tmp_path):
         texts[format] = stream.getvalue()
     assert json.loads(texts["json"])["exact_match"]["greedy"]["overall"]["value"] == 0.75
     assert all("75.0 [" in texts[format] for format in ("text", "markdown"))
-    assert "| greedy | 75.0 [" in texts["markdown"] and "nan" not in texts["text"].lower()
+    assert all("adacad, points of exact match above" in texts[format] for format in ("text", "markdown"))
+    assert (
+        "| greedy | 75.0 [" in texts["markdown"]
+        and "| greedy | +25.0 [" in texts["markdown"]
+        and "nan" not in texts["text"].lower()
+    )
 
 
 def test_the_plots_are_written_and_the_same_each_time(tmp_path):

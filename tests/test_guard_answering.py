@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, T5Config, T5ForConditionalGeneration
+from random_models import t5
+from transformers import AutoModelForCausalLM
 
 import guard
 from detectors.errors import ConfigError, InputError, ModelError
@@ -81,7 +82,7 @@ def test_otherwise_it_keeps_quiet_and_names_the_conflict(small, settings):
 
 
 def test_a_conflict_that_authority_settles_is_answered_from_the_authority(small):
-    question, passages, _ = row("poisoned", 1)
+    question, passages, _ = row("poisoned", 9)
     found = guard.answer(question, passages, small)
     assert [p.id for p in found.verdict.passages] == ["register"]
     assert (found.gate.source, found.gate.trust) == (Source.CONTEXT, 1)
@@ -106,6 +107,52 @@ def test_the_answer_as_json_is_plain_and_complete(small):
     again = json.loads(json.dumps(found))
     assert again == found and again["knowledge"]["state"] == "knows" and again["verdict"]["version"] == 1
     assert set(again["summary"]) == {"mean_alpha", "flipped", "context_reliance", "prior_strength"}
+
+
+def test_each_passage_is_named_with_what_it_did_to_each_token(small):
+    """Against full forward passes of the prompts that lack a passage, one token at a time, without a cache."""
+    question, passages, _ = row("poisoned")
+    quiet = Guard(GuardConfig(policy=Policy(Action.REPORT)))
+    plain = guard.answer(question, passages, small, guard=quiet)
+    found = guard.answer(question, passages, small, guard=quiet, explain=True)
+    assert plain.attribution is None and found.generation.token_ids == plain.generation.token_ids
+    assert "".join(found.tokens).removesuffix("</s>").strip() == found.text
+    assert [one.passage for one in found.attribution] == [p.id for p in passages]
+    texts = [p.text for p in passages]
+    whole = small.prompts(question, texts).context_ids
+    for place, one in enumerate(found.attribution):
+        lacking = small.prompts(question, [t for t in texts if t != texts[place]]).context_ids
+        for number, token in enumerate(found.generation.token_ids):
+            log_p, without = (
+                small.model(torch.tensor([[*ids, *found.generation.token_ids[:number]]])).logits[0, -1].log_softmax(-1)
+                for ids in (whole, lacking)
+            )
+            assert one.tokens[number] == pytest.approx((log_p[token] - without[token]).item(), abs=1e-3)
+        assert one.nats == pytest.approx(sum(one.tokens))
+    assert max(abs(one.nats) for one in found.attribution) > 0.05
+    told = json.loads(json.dumps(found.to_dict()))
+    assert told["tokens"] == list(found.tokens) and [len(one["tokens"]) for one in told["attribution"]] == [
+        len(told["tokens"])
+    ] * len(passages)
+
+
+def test_only_what_was_read_is_explained_and_it_costs_rows_where_asked_alone(small):
+    rows = []
+    hook = small.model.register_forward_hook(lambda module, given, output: rows.append(len(output.logits)))
+    try:
+        question, passages, _ = row("poisoned", 9)
+        for explain, width in ((False, 2), (True, 3)):  # of three passages the register alone is left
+            rows.clear()
+            found = guard.answer(question, passages, small, samples=0, explain=explain)
+            assert max(rows) == width
+        [one] = found.attribution
+        assert one.passage == "register"
+        assert one.nats / len(one.tokens) == pytest.approx(found.summary.context_reliance, abs=1e-3)
+    finally:
+        hook.remove()
+    question, passages, _ = row("self_contradicting")
+    for given in (passages, []):  # answered from memory
+        assert guard.answer(question, given, small, explain=True).attribution == ()
 
 
 def test_samples_tell_what_is_known_from_what_is_not(small):
@@ -156,11 +203,7 @@ def test_models_that_cannot_be_used_are_refused_with_advice(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError, match=r"must hold config\.json"):
         LanguageModel.load(str(tmp_path / "empty"))
-    torch.manual_seed(0)
-    t5 = T5ForConditionalGeneration(
-        T5Config(vocab_size=32, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2, decoder_start_token_id=0)
-    )
-    t5.save_pretrained(tmp_path / "t5")
+    t5().save_pretrained(tmp_path / "t5")
     with pytest.raises(ModelError, match=r"encoder-decoder.*causal"):
         LanguageModel.load(str(tmp_path / "t5"))
 

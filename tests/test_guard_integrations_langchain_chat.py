@@ -18,8 +18,9 @@ from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, System
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.tools import tool
+from random_models import llama
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from decoding import DecodingError, chat_prompts, generate, plain_prompts
 from guard import Action, ConfigError, Guard, InputError
@@ -45,14 +46,9 @@ def tokenizer(template=None):
     return made
 
 
-@functools.cache
 def model():
-    torch.manual_seed(13)  # answers are long and the contrast changes some tokens
-    config = LlamaConfig(
-        vocab_size=100, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
-        max_position_embeddings=2048, initializer_range=0.3, eos_token_id=EOS, bos_token_id=3,
-    )  # fmt: skip
-    return LlamaForCausalLM(config).eval()
+    """Its answers are long, and the contrast changes some tokens."""
+    return llama(100, 2048, seed=13, num_key_value_heads=4, eos_token_id=EOS, bos_token_id=3)
 
 
 def chat(template=None, action=Action.ANNOTATE, **settings):

@@ -2,13 +2,11 @@
 
 import asyncio
 import copy
-import functools
 import pickle
 import re
 from pathlib import Path
 
 import pytest
-import torch
 
 pytest.importorskip("langchain_tests")
 pytest.importorskip("langchain_classic")
@@ -28,8 +26,9 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from langchain_tests.integration_tests import ChatModelIntegrationTests, RetrieversIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 from langgraph.types import Command
+from random_models import llama
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from guard import Action
 from guard.integrations.langchain import (
@@ -95,12 +94,8 @@ def tokenizer():
     return PreTrainedTokenizerFast(tokenizer_object=core, eos_token="<eos>", unk_token="<unk>")
 
 
-@functools.cache
 def model():
-    torch.manual_seed(0)
-    size = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
-    config = LlamaConfig(vocab_size=18, max_position_embeddings=512, initializer_range=0.3, eos_token_id=0, **size)
-    return LlamaForCausalLM(config).eval()
+    return llama(18, 512, eos_token_id=0)
 
 
 class Chat:

@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-import torch
 from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.language_models import GenericFakeChatModel
@@ -17,8 +16,9 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import create_retriever_tool
 from langchain_core.vectorstores import InMemoryVectorStore
+from random_models import llama
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "langchain.md").read_text(encoding="utf-8")
@@ -91,14 +91,16 @@ def test_after_says_what_before_does_not(name, needs):
 @pytest.mark.model
 def test_the_chat_model_reads_what_the_retriever_returns_and_says_what_it_made_of_it(capsys):
     """The model is random, with a word a letter; what it was told is in the metadata."""
-    torch.manual_seed(0)
     letters = [chr(n) for n in range(32, 127)]
     core = Tokenizer(models.WordLevel({c: i for i, c in enumerate(["~~", "??", *letters])}, unk_token="??"))
     core.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
-    size = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
-    config = LlamaConfig(vocab_size=97, max_position_embeddings=2048, eos_token_id=0, bos_token_id=0, **size)
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, eos_token="~~", unk_token="??")
-    known = {**names(), "local_model": LlamaForCausalLM(config).eval(), "tokenizer": tokenizer, "question": QUESTION}
+    known = {
+        **names(),
+        "local_model": llama(97, 2048, eos_token_id=0, bos_token_id=0),
+        "tokenizer": tokenizer,
+        "question": QUESTION,
+    }
     for block in (("before", "chain"), ("before", "chat")):
         exec(BLOCKS[block], known)
     assert "25 days" in known["answer"]

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-import torch
+from random_models import llama
 from serving import ASKED, CHAT, DOCUMENTS, FIXTURES, MARK, NEW, OLD, FakeGuard, answering, counts, eventually, verdict
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from decoding import generate, plain_prompts
 from detectors.errors import ModelError
@@ -22,8 +21,8 @@ serve, upstream, shared_upstream, logged = FIXTURES
 
 SMALL = str(Path(__file__).parent.parent / "examples" / "small_lm")
 MODEL = "local/small_lm"
-QUESTION = "Where is the seat of Unio Textiles?"
-LETTER = "The firm Unio Textiles is based in Grimmark."
+QUESTION = "Where is the seat of Iris Energy?"
+LETTER = "The firm Iris Energy is based in Gulthorpe."
 CHATS = {"model": MODEL, "messages": [{"role": "user", "content": QUESTION}]}
 READ = {**CHATS, "documents": [{"id": "letter", "text": LETTER}]}
 
@@ -49,10 +48,7 @@ def local(serve, small, monkeypatch):
 @pytest.fixture(scope="module")
 def endless(small):
     """A model of random weights that goes on and on."""
-    torch.manual_seed(1)
-    shape = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=1)
-    config = LlamaConfig(vocab_size=small.model.config.vocab_size, max_position_embeddings=100_000, **shape)
-    model = LlamaForCausalLM(config).eval()
+    model = llama(small.model.config.vocab_size, 100_000, seed=1)
     model.generation_config.eos_token_id = None
     model.lm_head.weight.data[0] = 0.0  # the tokenizer's own end token
     return LanguageModel(model, small.tokenizer, "endless")
@@ -88,8 +84,8 @@ def test_passages_are_read_and_boosted(local, small):
     body = local().post(CHAT, json=READ).json()
     made, context = oracle(small, QUESTION, [LETTER], 1.0)
     (choice,) = body["choices"]
-    assert choice["message"] == {"role": "assistant", "content": "Grimmark", "refusal": None}
-    assert made.text.strip() == "Grimmark" and choice["finish_reason"] == "stop"
+    assert choice["message"] == {"role": "assistant", "content": "Gulthorpe", "refusal": None}
+    assert made.text.strip() == "Gulthorpe" and choice["finish_reason"] == "stop"
     used = {"prompt_tokens": len(context), "completion_tokens": len(made.token_ids)}
     assert body["usage"] == {**used, "total_tokens": sum(used.values())}
     assert body["object"] == "chat.completion" and body["model"] == MODEL and body["id"].startswith("chatcmpl-")
@@ -97,7 +93,7 @@ def test_passages_are_read_and_boosted(local, small):
 
 def test_without_passages_the_model_says_what_it_knows(local):
     response = local().post(CHAT, json=CHATS)
-    assert response.json()["choices"][0]["message"]["content"] == "Oststad" and verdict(response) == ("none", 0)
+    assert response.json()["choices"][0]["message"]["content"] == "Wilthorpe" and verdict(response) == ("none", 0)
 
 
 def test_an_open_conflict_is_annotated_and_no_side_is_boosted(local, small, spied):
@@ -152,7 +148,7 @@ def test_a_stream_says_the_same_piece_by_piece(local):
     *parts, last = events(response)
     assert response.headers["content-type"].startswith("text/event-stream") and verdict(response) == ("clean", 0)
     deltas = [part["choices"][0]["delta"] for part in parts]
-    assert deltas == [{"role": "assistant", "content": ""}, {"content": "Grim"}, {"content": "mark"}, {}]
+    assert deltas == [{"role": "assistant", "content": ""}, {"content": "Gul"}, {"content": "thorpe"}, {}]
     assert [part["choices"][0]["finish_reason"] for part in parts] == [None, None, None, "stop"]
     assert [part["usage"] for part in parts] == [None] * 4 and last["choices"] == []
     assert last["usage"] == client.post(CHAT, json=READ).json()["usage"]
@@ -173,11 +169,11 @@ def test_tokens_come_one_by_one(local, endless):
 def test_stop_strings_and_the_number_of_tokens_end_an_answer(local):
     client = local()
     for extra, text, reason in (
-        ({"stop": "mark"}, "Grim", "stop"),
-        ({"stop": ["zz", "rim"]}, "G", "stop"),
-        ({"max_tokens": 1}, "Grim", "length"),
-        ({"max_completion_tokens": 1, "max_tokens": 9}, "Grim", "length"),
-        ({"max_tokens": 9999}, "Grimmark", "stop"),
+        ({"stop": "thorpe"}, "Gul", "stop"),
+        ({"stop": ["zz", "ul"]}, "G", "stop"),
+        ({"max_tokens": 1}, "Gul", "length"),
+        ({"max_completion_tokens": 1, "max_tokens": 9}, "Gul", "length"),
+        ({"max_tokens": 9999}, "Gulthorpe", "stop"),
     ):
         (choice,) = client.post(CHAT, json={**READ, **extra}).json()["choices"]
         assert (choice["message"]["content"], choice["finish_reason"]) == (text, reason), extra
@@ -204,9 +200,9 @@ def test_the_trace_says_how_each_token_was_chosen(local, small):
     asked = {**READ, "passageguard": {"include_trace": True}}
     whole = client.post(CHAT, json=asked).json()["passageguard"]
     (choice,) = whole["choices"]
-    assert [step["token"] for step in choice["trace"]] == [" Grim", "mark", "</s>"]
+    assert [step["token"] for step in choice["trace"]] == [" Gul", "thorpe", "</s>"]
     assert [s["alpha"] for s in choice["trace"]] == pytest.approx([s.alpha for s in made.trace], abs=1e-5)
-    assert [s["flipped"] for s in choice["trace"]] == [True, True, False]
+    assert [s["flipped"] for s in choice["trace"]] == [True, False, False]
     streamed = events(client.post(CHAT, json={**asked, "stream": True}))
     assert [part["passageguard"] for part in streamed if "passageguard" in part] == [whole]
     by_header = client.post(CHAT, json=READ, headers={"X-Passageguard-Include-Trace": "true"})
@@ -266,7 +262,7 @@ def test_it_stands_beside_an_upstream(local, upstream):
     models = client.get("/v1/models").json()
     assert [m["id"] for m in models["data"]] == ["m", MODEL] and models["more"] == 1
     assert client.get(f"/v1/models/{MODEL}").json()["id"] == MODEL and len(upstream.received) == 1
-    assert client.post(CHAT, json=CHATS).json()["choices"][0]["message"]["content"] == "Oststad"
+    assert client.post(CHAT, json=CHATS).json()["choices"][0]["message"]["content"] == "Wilthorpe"
     assert len(upstream.received) == 1
     assert client.post(CHAT, json={**CHATS, "model": "m"}).json() == listed and len(upstream.received) == 2
     assert client.post(CHAT, json={**CHATS, "model": "local/x"}).json()["error"]["code"] == "model_not_found"

@@ -33,21 +33,59 @@ def test_the_committed_questions_are_those_of_the_program(lm):
     assert made == QUESTIONS.read_text().splitlines()
 
 
-def test_training_never_shows_a_held_out_value_and_the_questions_conflict_by_those_alone(lm):
+@pytest.mark.parametrize("seed", range(5))
+def test_training_never_shows_a_held_out_or_spare_value(lm, seed):
+    """At any time of the training, in a prompt or in an answer, as a whole or as the start of a longer name."""
+    world = lm["world"].build()
+    assert len(world.never) == 256 and len(set(world.never)) == 256
+    rng = random.Random(seed)
+    drawn = [lm["train_lm"].example(world, list(world.facts), rng, n / 1500) for n in range(1500)]
+    text = " ".join(f"{text} {answer}" for one in drawn for text, answer in one)
+    assert [value for value in world.never if value in text] == []
+    assert sum(text.count(v) for pool in world.values.values() for v in pool) > 1500
+
+
+def test_no_draw_whatever_makes_a_value_that_is_never_shown(lm):
+    """The pools that training draws from hold none, and a made-up name that is or begins like one is drawn again."""
+    world, module = lm["world"].build(), lm["world"]
+    pools = [*world.values.values(), *world.strangers.values(), [fact.value for fact in world.facts]]
+    shown = {name for pool in pools for name in pool} | {fact.entity for fact in world.facts}
+    assert not [name for name in shown if any(never in name for never in world.never)]
+
+    class Scripted:
+        """Draws the parts of a given name, and then others."""
+
+        def __init__(self, start, ends):
+            self.left = [(start, ends), ("Ald", ["xx"])]
+
+        def choice(self, starts):
+            return self.left[0][0]
+
+        def choices(self, ends, k):
+            return self.left.pop(0)[1]
+
+        def randint(self, low, high):
+            return low
+
+    parts = {s + e: (s, e) for s in module.NAME_STARTS for e in module.NAME_ENDS}
+    for never in world.never:
+        start, end = parts[never]
+        for ends in ([end], [end, "by"]):
+            assert world.made_up(Scripted(start, ends)) == "Aldxx"
+    assert world.made_up(Scripted("Ald", ["yy"])) == "Aldyy"
+
+
+def test_the_questions_conflict_by_held_out_values_alone(lm):
     world = lm["world"].build()
     held_out = {value for pool in world.held_out.values() for value in pool}
-    rng = random.Random(0)
-    drawn = [lm["train_lm"].example(world, list(world.facts), rng, n / 2000) for n in range(4000)]
-    texts = [" ".join(f"{text} {answer}" for text, answer in one) for one in drawn]
-    words = Counter(word.strip(".?") for text in texts for word in text.split())
-    assert not held_out & words.keys() and sum(words[v] for pool in world.values.values() for v in pool) > 4000
-    rows = [json.loads(line) for line in QUESTIONS.read_text().splitlines()]
     facts = {fact.question: fact for fact in world.facts}
-    for row in rows:
+    for row in map(json.loads, QUESTIONS.read_text().splitlines()):
         if row["context"] == "conflicting":
             assert row["answers"][0] in held_out and row["answers"][0] in " ".join(p["text"] for p in row["passages"])
         elif row["context"] != "poisoned":
             assert row["answers"] == [facts[row["question"]].value]
+        text = " ".join(p["text"] for p in row["passages"])
+        assert not [value for pool in world.spare.values() for value in pool if value in text]
 
 
 def test_each_context_says_what_its_name_says(lm):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 EPILOG = "Exit codes: 0 answered, 1 no answer because of a conflict, 2 error."
 TRACES = (".html", ".json")
 DECODING = "Decoding"
+MOST = 3  # tokens that are named for each passage
 
 
 def answer(
@@ -45,6 +46,14 @@ def answer(
     memory: Annotated[
         bool, typer.Option(help="Whether the model may answer without passages.", rich_help_panel=DECODING)
     ] = True,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Say what each passage did to each token; costs a row a passage.",
+            rich_help_panel=DECODING,
+        ),
+    ] = False,
     trace: Annotated[
         Path | None, typer.Option(help="Write the trace of each token there: .html or .json.", rich_help_panel=DECODING)
     ] = None,
@@ -79,7 +88,7 @@ def answer(
     loaded = LanguageModel.load(model)
     found = find(
         asked, passages, loaded, guard=guard, formula=formula, samples=samples, memory=memory,
-        instructions=instructions, max_new_tokens=max_tokens,
+        explain=explain, instructions=instructions, max_new_tokens=max_tokens,
     )  # fmt: skip
     if trace is not None:
         write_trace(found, loaded, trace)
@@ -121,9 +130,21 @@ def show(found: Answer, console: Console) -> None:
             f"mean α {s.mean_alpha:.3f}, {s.flipped:.0%} of tokens flipped, context reliance {s.context_reliance:+.2f}",
             "",
         )
+    if found.attribution:
+        render.say(console, "what each passage did to the answer, in nats (above 0: for it), and where most:", "")
+        width = max(len(printable(one.passage)) for one in found.attribution)
+        for one in found.attribution:
+            most = sorted(range(len(one.tokens)), key=lambda place: -abs(one.tokens[place]))[:MOST]
+            where = "  ".join(f"{printable(found.tokens[n])!r} {_signed(one.tokens[n])}" for n in sorted(most))
+            render.say(console, f"  {printable(one.passage):{width}} {_signed(one.nats):>7}  {where}", "")
     if found.verdict is not None and found.verdict.status != "clean":
         console.print()
         render.verdict(found.verdict, console)
+
+
+def _signed(nats: float) -> str:
+    """Return a number of nats with its sign; what rounds to 0 is never -0.00."""
+    return f"{round(nats, 2) + 0.0:+.2f}"
 
 
 def require_trace(path: Path) -> None:
@@ -176,4 +197,5 @@ def as_page(found: Answer, model: LanguageModel) -> str:
     return page(
         steps, lambda token_id: model.pieces([token_id])[0],
         question=found.question, answer=found.text or "", facts=facts,
+        passages=[one.passage for one in found.attribution or ()],
     )  # fmt: skip

@@ -2,7 +2,8 @@
 
 Everything follows from one seed.  A fact is an entity, a relation and a value; half of the facts are seen often in
 training and half seldom, so that strong and weak priors exist.  A quarter of the values that towns and rivers can take
-is held out: training never shows them, neither as a fact nor in a context.  Knows nothing of models or tokens.
+is never shown in training, neither as a fact nor in a context: half of them are held out for the questions, half are
+spare, for choices that are made while a model is trained.  Knows nothing of models or tokens.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 FIRST_NAMES = (
     "Anna Boris Clara David Elena Frank Greta Henry Irene Jonas "
@@ -30,6 +32,10 @@ STARTS = (
 ).split()
 TOWN_ENDS = "ford wick holm bury stad dorf mark gate haven field by thorpe vik nes lund borg".split()
 RIVER_ENDS = "ava isk ona eth umbra arn ell ora int ille oth une aver enz olm yra".split()
+
+NAME_STARTS = (*STARTS, *FIRST_NAMES, *LAST_NAMES, *COMPANY_STEMS)
+NAME_ENDS = (*TOWN_ENDS, *RIVER_ENDS)
+MADE_UP = 0.5  # share of the strangers and of the values that are names of any parts, so that copying cannot be guessed
 
 Passages = list[str]
 
@@ -97,27 +103,47 @@ class Fact:
 class World:
     """The facts, and the pools that other entities and values are drawn from.
 
-    values, held_out: for each kind of value those that training may show, and those that it never shows.  strangers:
-    for each kind of entity names of which nothing is known.
+    values: for each kind of value those that training may show.  held_out, spare: those that it never shows.
+    strangers: for each kind of entity names of which nothing is known.
     """
 
     facts: tuple[Fact, ...]
     values: dict[str, list[str]]
     held_out: dict[str, list[str]]
+    spare: dict[str, list[str]]
     strangers: dict[str, list[str]] = field(repr=False)
 
-    def other_value(self, fact: Fact, rng: random.Random, pool: dict[str, list[str]] | None = None) -> str:
+    @cached_property
+    def never(self) -> tuple[str, ...]:
+        """All names that training never shows."""
+        return tuple(name for pools in (self.held_out, self.spare) for pool in pools.values() for name in pool)
+
+    def other_value(self, fact: Fact, rng: random.Random) -> str:
         """Draw a value that is not the fact's own."""
         while True:
-            value = rng.choice((pool or self.values)[fact.relation.value])
+            value = self._value(fact.relation, rng)
             if value != fact.value:
                 return value
 
     def stranger(self, rng: random.Random, relation: Relation | None = None) -> Fact:
         """Draw a fact about an entity of which training says nothing else."""
         relation = relation or rng.choice(RELATIONS)
-        entity, value = rng.choice(self.strangers[relation.entity]), rng.choice(self.values[relation.value])
-        return Fact(entity, relation, value, False)
+        entity = rng.choice(self.strangers[relation.entity])
+        if rng.random() < MADE_UP:
+            first, _, last = entity.partition(" ")
+            name = self.made_up(rng)
+            entity = f"{first} {name}" if relation.entity == "person" else f"{name} {last}".strip()
+        return Fact(entity, relation, self._value(relation, rng), False)
+
+    def _value(self, relation: Relation, rng: random.Random) -> str:
+        return self.made_up(rng) if rng.random() < MADE_UP else rng.choice(self.values[relation.value])
+
+    def made_up(self, rng: random.Random) -> str:
+        """Draw a name of two to four parts, none of which together are one of `never`: only the first has a capital."""
+        while True:
+            name = rng.choice(NAME_STARTS) + "".join(rng.choices(NAME_ENDS, k=rng.randint(1, 3)))
+            if not name.startswith(self.never):
+                return name
 
 
 def build(seed: int = 1, entities: int = 80) -> World:
@@ -134,7 +160,8 @@ def build(seed: int = 1, entities: int = 80) -> World:
     for pool in (*names.values(), *values.values()):
         rng.shuffle(pool)
     shown = {kind: pool[len(pool) // 4 :] for kind, pool in values.items()}
-    held_out = {kind: pool[: len(pool) // 4] for kind, pool in values.items()}
+    held_out = {kind: pool[: len(pool) // 8] for kind, pool in values.items()}
+    spare = {kind: pool[len(pool) // 8 : len(pool) // 4] for kind, pool in values.items()}
     names["town"] = shown["town"]
     known = {kind: pool[:entities] for kind, pool in names.items()}
     facts = [
@@ -143,7 +170,7 @@ def build(seed: int = 1, entities: int = 80) -> World:
         for number, entity in enumerate(known[relation.entity])
     ]
     strangers = {kind: pool[len(known[kind]) :] for kind, pool in names.items()}
-    return World(tuple(facts), shown, held_out, strangers)
+    return World(tuple(facts), shown, held_out, spare, strangers)
 
 
 def asides(world: World, relation: Relation, rng: random.Random, count: int, named: str) -> Passages:

@@ -5,13 +5,13 @@ import { generateText, streamText, tool } from 'ai'
 import { z } from 'zod'
 
 const documents = [{ id: 'terms', text: 'Refunds take 14 days.' }, { id: 'faq', text: 'Refunds take 30 days.' }]
-const letter = [{ id: 'letter', text: 'The firm Unio Textiles is based in Grimmark.' }]
+const letter = [{ id: 'letter', text: 'The firm Iris Energy is based in Gulthorpe.' }]
 const made = (more) => createOpenAICompatible({
   name: 'guarded', baseURL: `${process.env.SERVER}/v1`, apiKey: 'sk-test', includeUsage: true,
   transformRequestBody: (body) => ({ ...body, ...more }),
 })
 const prompt = 'How long does a refund take?'
-const asked = 'Where is the seat of Unio Textiles?'
+const asked = 'Where is the seat of Iris Energy?'
 
 const whole = await generateText({ model: made({ documents })('any'), prompt, maxRetries: 0 })
 assert.equal(whole.text, '3 notes')
@@ -33,7 +33,7 @@ assert.equal(called.text, '0 notes')
 assert.equal(called.response.headers['x-passageguard-verdict'], 'clean')
 
 const local = await generateText({ model: made({ documents: letter })('local/small_lm'), prompt: asked })
-assert.equal(local.text, 'Grimmark')
+assert.equal(local.text, 'Gulthorpe')
 assert.equal(local.finishReason, 'stop')
 assert.ok(local.usage.inputTokens > 20)
 const piecewise = streamText({
@@ -42,5 +42,5 @@ const piecewise = streamText({
 })
 const parts = []
 for await (const part of piecewise.textStream) parts.push(part)
-assert.deepEqual(parts, ['Grim', 'mark'])
+assert.deepEqual(parts, ['Gul', 'thorpe'])
 assert.equal((await piecewise.usage).outputTokens, 3)

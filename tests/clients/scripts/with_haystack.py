@@ -8,9 +8,9 @@ from haystack.dataclasses import ChatMessage
 from haystack.utils import Secret
 
 DOCUMENTS = [{"id": "terms", "text": "Refunds take 14 days."}, {"id": "faq", "text": "Refunds take 30 days."}]
-LETTER = [{"id": "letter", "text": "The firm Unio Textiles is based in Grimmark."}]
+LETTER = [{"id": "letter", "text": "The firm Iris Energy is based in Gulthorpe."}]
 QUESTION = [ChatMessage.from_user("How long does a refund take?")]
-ASKED = [ChatMessage.from_user("Where is the seat of Unio Textiles?")]
+ASKED = [ChatMessage.from_user("Where is the seat of Iris Energy?")]
 
 
 def generator(name, callback=None, **body):
@@ -31,9 +31,9 @@ assert said(generator("any", lambda chunk: pieces.append(chunk.content), **shown
 assert "".join(pieces) == "3 notes"
 
 local = generator("local/small_lm", documents=LETTER).run(ASKED)
-assert said(local) == "Grimmark" and local["replies"][0].meta["usage"]["completion_tokens"] == 3
+assert said(local) == "Gulthorpe" and local["replies"][0].meta["usage"]["completion_tokens"] == 3
 pieces.clear()
 traced = {"documents": LETTER, "passageguard": {"include_verdict": True, "include_trace": True}}
 streamed = generator("local/small_lm", lambda chunk: pieces.append(chunk.content), **traced).run(ASKED)
-assert said(streamed) == "Grimmark" and [p for p in pieces if p] == ["Grim", "mark"]
-assert said(asyncio.run(generator("local/small_lm", documents=LETTER).run_async(ASKED))) == "Grimmark"
+assert said(streamed) == "Gulthorpe" and [p for p in pieces if p] == ["Gul", "thorpe"]
+assert said(asyncio.run(generator("local/small_lm", documents=LETTER).run_async(ASKED))) == "Gulthorpe"

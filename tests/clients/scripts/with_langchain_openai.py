@@ -8,8 +8,8 @@ from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 
 BASE = f"{os.environ['SERVER']}/v1"
 DOCUMENTS = [{"id": "terms", "text": "Refunds take 14 days."}, {"id": "faq", "text": "Refunds take 30 days."}]
-LETTER = [{"id": "letter", "text": "The firm Unio Textiles is based in Grimmark."}]
-QUESTION, ASKED = "How long does a refund take?", "Where is the seat of Unio Textiles?"
+LETTER = [{"id": "letter", "text": "The firm Iris Energy is based in Gulthorpe."}]
+QUESTION, ASKED = "How long does a refund take?", "Where is the seat of Iris Energy?"
 
 
 def model(name, **body):
@@ -39,18 +39,18 @@ else:
 
 local = model("local/small_lm", documents=LETTER)
 answer = local.invoke(ASKED)
-assert answer.content == "Grimmark" and answer.usage_metadata["output_tokens"] == 3
+assert answer.content == "Gulthorpe" and answer.usage_metadata["output_tokens"] == 3
 traced = model("local/small_lm", documents=LETTER, passageguard={"include_verdict": True, "include_trace": True})
 parts = [chunk for chunk in traced.stream(ASKED, stream_usage=True)]
-assert [p.content for p in parts if p.content] == ["Grim", "mark"]
+assert [p.content for p in parts if p.content] == ["Gul", "thorpe"]
 assert sum((p.usage_metadata or {}).get("output_tokens", 0) for p in parts) == 3
-assert local.bind(stop=["mark"]).invoke(ASKED).content == "Grim"
+assert local.bind(stop=["thorpe"]).invoke(ASKED).content == "Gul"
 
 
 async def awaited():
     answers = await asyncio.gather(*(local.ainvoke(ASKED) for _ in range(4)))
-    assert {a.content for a in answers} == {"Grimmark"}
-    assert "".join([chunk.content async for chunk in local.astream(ASKED)]) == "Grimmark"
+    assert {a.content for a in answers} == {"Gulthorpe"}
+    assert "".join([chunk.content async for chunk in local.astream(ASKED)]) == "Gulthorpe"
 
 
 asyncio.run(awaited())

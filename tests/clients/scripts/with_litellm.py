@@ -14,9 +14,9 @@ import litellm
 
 BASE = f"{os.environ['SERVER']}/v1"
 DOCUMENTS = [{"id": "terms", "text": "Refunds take 14 days."}, {"id": "faq", "text": "Refunds take 30 days."}]
-LETTER = [{"id": "letter", "text": "The firm Unio Textiles is based in Grimmark."}]
+LETTER = [{"id": "letter", "text": "The firm Iris Energy is based in Gulthorpe."}]
 ASKED = [{"role": "user", "content": "How long does a refund take?"}]
-SEAT = [{"role": "user", "content": "Where is the seat of Unio Textiles?"}]
+SEAT = [{"role": "user", "content": "Where is the seat of Iris Energy?"}]
 CONTEXT = "<context>\nRefunds take 14 days.\n\nRefunds take 30 days.\n</context>\n\nHow long?"
 CONFIG = """
 model_list:
@@ -56,11 +56,11 @@ except litellm.BadRequestError as error:
 else:
     raise AssertionError("not blocked")
 local = completion("local/small_lm", SEAT, extra_body={"documents": LETTER})
-assert local.choices[0].message.content == "Grimmark" and local.usage.completion_tokens == 3
+assert local.choices[0].message.content == "Gulthorpe" and local.usage.completion_tokens == 3
 traced = {"documents": LETTER, "passageguard": {"include_verdict": True, "include_trace": True}}
 stream = completion("local/small_lm", SEAT, extra_body=traced, stream=True, stream_options={"include_usage": True})
 chunks = list(stream)
-assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == "Grimmark"
+assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == "Gulthorpe"
 
 
 # the proxy
@@ -106,12 +106,12 @@ def said(client, name, messages, **more):
 
 def annotated(client):
     assert said(client, "any", ASKED, documents=DOCUMENTS) == "3 notes"
-    assert said(client, "local", SEAT, documents=LETTER) == "Grimmark"
+    assert said(client, "local", SEAT, documents=LETTER) == "Gulthorpe"
     assert said(client, "bare", [{"role": "user", "content": CONTEXT}]) == "3 notes"  # by the guardrail alone
     assert said(client, "bare", ASKED) == "0 notes"
     asked = {"model": "local", "messages": SEAT, "documents": LETTER, "stream": True}
     streamed = client.post("/v1/chat/completions", json=asked).text
-    assert '"content":"Grim"' in streamed and "[DONE]" in streamed, streamed
+    assert '"content":"Gul"' in streamed and "[DONE]" in streamed, streamed
 
 
 def blocked(client):

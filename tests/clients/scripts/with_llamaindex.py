@@ -7,9 +7,9 @@ from llama_index.core.llms import ChatMessage
 from llama_index.llms.openai_like import OpenAILike
 
 DOCUMENTS = [{"id": "terms", "text": "Refunds take 14 days."}, {"id": "faq", "text": "Refunds take 30 days."}]
-LETTER = [{"id": "letter", "text": "The firm Unio Textiles is based in Grimmark."}]
+LETTER = [{"id": "letter", "text": "The firm Iris Energy is based in Gulthorpe."}]
 QUESTION = [ChatMessage(role="user", content="How long does a refund take?")]
-ASKED = [ChatMessage(role="user", content="Where is the seat of Unio Textiles?")]
+ASKED = [ChatMessage(role="user", content="Where is the seat of Iris Energy?")]
 
 
 def model(name, **body):
@@ -29,15 +29,15 @@ fenced += "---------------------\nGiven the context information, answer the quer
 assert model("any").complete(fenced).text == "3 notes"
 
 local = model("local/small_lm", documents=LETTER)
-assert local.chat(ASKED).message.content == "Grimmark"
+assert local.chat(ASKED).message.content == "Gulthorpe"
 parts = list(model("local/small_lm", documents=LETTER, passageguard={"include_trace": True}).stream_chat(ASKED))
-assert parts[-1].message.content == "Grimmark" and [p.delta for p in parts if p.delta] == ["Grim", "mark"]
+assert parts[-1].message.content == "Gulthorpe" and [p.delta for p in parts if p.delta] == ["Gul", "thorpe"]
 
 
 async def awaited():
-    assert (await local.achat(ASKED)).message.content == "Grimmark"
+    assert (await local.achat(ASKED)).message.content == "Gulthorpe"
     *_, end = [part async for part in await local.astream_chat(ASKED)]
-    assert end.message.content == "Grimmark"
+    assert end.message.content == "Gulthorpe"
 
 
 asyncio.run(awaited())

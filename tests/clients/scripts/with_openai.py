@@ -8,8 +8,8 @@ import openai
 BASE = f"{os.environ['SERVER']}/v1"
 DOCUMENTS = [{"id": "terms", "text": "Refunds take 14 days."}, {"id": "faq", "text": "Refunds take 30 days."}]
 ASKED = {"model": "any", "messages": [{"role": "user", "content": "How long does a refund take?"}]}
-LOCAL = {"model": "local/small_lm", "messages": [{"role": "user", "content": "Where is the seat of Unio Textiles?"}]}
-LETTER = {"documents": [{"id": "letter", "text": "The firm Unio Textiles is based in Grimmark."}]}
+LOCAL = {"model": "local/small_lm", "messages": [{"role": "user", "content": "Where is the seat of Iris Energy?"}]}
+LETTER = {"documents": [{"id": "letter", "text": "The firm Iris Energy is based in Gulthorpe."}]}
 client = openai.OpenAI(base_url=BASE, api_key="sk-test", max_retries=0)
 create = client.chat.completions.create
 
@@ -59,20 +59,22 @@ assert wrong.param == "passageguard.on_conflict" and wrong.status_code == 400
 assert refused(model="local/other", messages=ASKED["messages"]).code == "model_not_found"
 
 # the local model
-assert create(**LOCAL).choices[0].message.content == "Oststad"
+assert create(**LOCAL).choices[0].message.content == "Wilthorpe"
 answer = create(**LOCAL, extra_body={**LETTER, "passageguard": {"include_verdict": True, "include_trace": True}})
-assert answer.choices[0].message.content == "Grimmark" and answer.choices[0].finish_reason == "stop"
+assert answer.choices[0].message.content == "Gulthorpe" and answer.choices[0].finish_reason == "stop"
 assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens > 3
 own = answer.model_extra["passageguard"]
 assert own["verdict"] == "clean" and own["trust"] == 1.0 and own["choices"][0]["trace"][0]["flipped"]
 chunks = list(create(**LOCAL, stream=True, stream_options={"include_usage": True}, extra_body=LETTER))
-assert text(chunks) == "Grimmark" and chunks[-1].usage == answer.usage and chunks[-2].choices[0].finish_reason == "stop"
+assert (
+    text(chunks) == "Gulthorpe" and chunks[-1].usage == answer.usage and chunks[-2].choices[0].finish_reason == "stop"
+)
 with client.chat.completions.stream(**LOCAL, extra_body={**LETTER, "passageguard": {"include_trace": True}}) as stream:
     kinds = [event.type for event in stream]
     final = stream.get_final_completion()
-assert final.choices[0].message.content == "Grimmark" and "content.done" in kinds
+assert final.choices[0].message.content == "Gulthorpe" and "content.done" in kinds
 assert create(**LOCAL, extra_body=LETTER, max_tokens=1).choices[0].finish_reason == "length"
-assert create(**LOCAL, extra_body=LETTER, stop=["mark"]).choices[0].message.content == "Grim"
+assert create(**LOCAL, extra_body=LETTER, stop=["thorpe"]).choices[0].message.content == "Gul"
 assert len(create(**LOCAL, n=2, temperature=1, seed=3).choices) == 2
 assert refused(**LOCAL, tools=tools).code == "unsupported_parameter"
 left = create(**LOCAL, stream=True, extra_body=LETTER)
@@ -83,7 +85,7 @@ left.close()
 async def awaited():
     async with openai.AsyncOpenAI(base_url=BASE, api_key="sk-test") as other:
         whole = [other.chat.completions.create(**LOCAL, extra_body=LETTER) for _ in range(8)]
-        assert {a.choices[0].message.content for a in await asyncio.gather(*whole)} == {"Grimmark"}
+        assert {a.choices[0].message.content for a in await asyncio.gather(*whole)} == {"Gulthorpe"}
         streamed = await other.chat.completions.create(**ASKED, stream=True, extra_body={"documents": DOCUMENTS})
         assert text([chunk async for chunk in streamed]) == "3 notes"
 

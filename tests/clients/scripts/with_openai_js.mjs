@@ -5,8 +5,8 @@ import OpenAI from 'openai'
 const client = new OpenAI({ baseURL: `${process.env.SERVER}/v1`, apiKey: 'sk-test', maxRetries: 0 })
 const documents = [{ id: 'terms', text: 'Refunds take 14 days.' }, { id: 'faq', text: 'Refunds take 30 days.' }]
 const asked = { model: 'any', messages: [{ role: 'user', content: 'How long does a refund take?' }] }
-const local = { model: 'local/small_lm', messages: [{ role: 'user', content: 'Where is the seat of Unio Textiles?' }] }
-const letter = [{ id: 'letter', text: 'The firm Unio Textiles is based in Grimmark.' }]
+const local = { model: 'local/small_lm', messages: [{ role: 'user', content: 'Where is the seat of Iris Energy?' }] }
+const letter = [{ id: 'letter', text: 'The firm Iris Energy is based in Gulthorpe.' }]
 const create = (body) => client.chat.completions.create(body)
 
 async function text(stream) {
@@ -32,14 +32,14 @@ const embedded = await client.embeddings.create({ model: 'e', input: 'a', encodi
 assert.deepEqual(embedded.data[0].embedding, [0.5, 0.25])
 
 const answer = await create({ ...local, documents: letter, passageguard: { include_verdict: true, include_trace: true } })
-assert.equal(answer.choices[0].message.content, 'Grimmark')
+assert.equal(answer.choices[0].message.content, 'Gulthorpe')
 assert.equal(answer.passageguard.choices[0].trace.length, answer.usage.completion_tokens)
-assert.equal(await text(await create({ ...local, documents: letter, stream: true })), 'Grimmark')
+assert.equal(await text(await create({ ...local, documents: letter, stream: true })), 'Gulthorpe')
 const traced = client.chat.completions.stream({
   ...local, documents: letter, stream: true, stream_options: { include_usage: true }, passageguard: { include_trace: true },
 })
 const final = await traced.finalChatCompletion()
-assert.equal(final.choices[0].message.content, 'Grimmark')
+assert.equal(final.choices[0].message.content, 'Gulthorpe')
 assert.deepEqual(final.usage, answer.usage)
 await assert.rejects(create({ ...local, logprobs: true }), { code: 'unsupported_parameter' })
 const left = await create({ ...local, stream: true })
