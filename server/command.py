@@ -187,8 +187,6 @@ def serve(
 
 def run(config: ServerConfig) -> None:
     """Listen until told to stop.  Raises what kept the models from loading."""
-    # Read when torch is loaded.  On a machine that others use, threads that spin while they wait take most of the time.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from .app import create_app
 
     _require_free(config)

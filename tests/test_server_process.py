@@ -209,15 +209,16 @@ def test_a_port_that_is_taken_ends_the_server_with_one_line(environment):
 def test_how_threads_wait_is_settled_before_torch_is_loaded(environment, given, policy):
     code = """
 import os, sys
+from guard.cli import main
 from server import command
-from server.config import ServerConfig
 
 class Listener:
     def run(self):
         print(os.environ["OMP_WAIT_POLICY"], "torch" in sys.modules)
 
 command.listener = lambda app, config: Listener()
-command.run(ServerConfig(port=0))
+sys.argv = ["passageguard", "serve", "--port", "0"]
+main()
 """
     clean = {k: v for k, v in environment.items() if k != "OMP_WAIT_POLICY"}
     ran = subprocess.run(

@@ -66,6 +66,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a locale without "›" must not end the report
+    # Read when torch is loaded.  On a machine that others use, threads that spin while they wait take most of the time.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         for entry in entry_points(group="passageguard.commands"):
             _join(entry)
