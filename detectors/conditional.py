@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from .evidence import ScoredPair, Sentence, SentencePair, Span, Unverified
 from .protocols import Material
+from .words import STOP_WORDS
 
 BRIDGE = re.compile(
     r"^(?P<member>[A-Z][\w&.\-]*(?:\s+[A-Z0-9][\w&.\-]*){0,4})\s+"
@@ -21,6 +22,7 @@ BRIDGE = re.compile(
     r"(?P<kind>[\w\-]+(?:\s+[\w\-]+){0,3}?)(?=[.,;]|\s+(?:and|which|that|since|of|in|for|under)\b|$)"
 )
 QUANTIFIER = r"(?:\b(?:all|every|each|any|an?|the)\s+)?"
+NO_MEMBERS = STOP_WORDS | {"here"}  # "There are a few exceptions." says what "there" is of nothing
 MAX_PAIRS = 200
 SENTENCES_PER_PAIR = 20  # in a large collection, one pair for so many sentences may be scored
 MAX_RULES = 50  # a class of which more sentences speak bridges everything, as one common noun does
@@ -70,7 +72,9 @@ def bridged_pairs(sentences: Sequence[Sentence]) -> Iterator[BridgedPair | Unver
             holders[token].append(sentence)
     for bridge in stated:
         match = BRIDGE.match(bridge.text)
-        if match and min(len(match["kind"].split()), len(_tokens(match["kind"]))) > 1:  # one noun bridges everything
+        if match is None or match["member"].lower() in NO_MEMBERS:
+            continue
+        if min(len(match["kind"].split()), len(_tokens(match["kind"]))) > 1:  # one noun bridges everything
             yield from _across(bridge, match["member"], match["kind"], holders)
 
 

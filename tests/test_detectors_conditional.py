@@ -43,6 +43,13 @@ def test_pairs_are_those_of_all_threes():
     assert set(bridged) == set(brute_force(found))
 
 
+def test_an_expletive_or_pronoun_is_no_member_of_a_class():
+    rule, fact = "A shared key holder must sign.", "{} must not sign."
+    for word, n_pairs in (("Brandt", 1), ("There", 0), ("This", 0), ("Here", 0)):
+        bridge = f"{word} is a shared key holder."
+        assert len(list(bridged_pairs(sentences([bridge, rule, fact.format(word)])))) == n_pairs
+
+
 def test_a_class_of_which_very_many_speak_is_named_as_left_out():
     rules = [f"All Tier 2 suppliers of region {i} pay fees." for i in range(MAX_RULES + 1)]
     few = sentences([*TEXTS[:1], *TEXTS[2:3], *rules[:MAX_RULES]])
