@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from .comparison import Comparison
-from .entries import FINITE, VERB, identifiers
+from .entries import FINITE, LEANING, VERB, identifiers
 from .evidence import Sentence
 from .quantities.units import SPELLED
 from .words import STOP_WORDS, content_words, stem
@@ -49,6 +49,11 @@ AGENT = re.compile(
     r"|leads?|boards?|owners?|units?|groups?|courts?|agency|ministry|council|partners?|doctors?|nurses?|editors?)\b",
     re.I,
 )
+ELSEWHERE = re.compile(  # leans on the sentence before, or on nothing
+    r"\W*(?:it|they|these|those|that|such|if|when|otherwise|note|also|only|the (?:following|same|current))\b", re.I
+)
+RELEASE = re.compile(r"v?\d+(?:\.\w+)+|(?:19|20)\d\d-\d\d-\d\d")
+CHANGES = content_words("release releases changelog changes news history version versions")
 GENERIC = frozenset("most all some many several few every each both other another same different only".split())
 
 
@@ -57,11 +62,15 @@ def are_siblings(c: Comparison) -> bool:
     a, b = c.pair.a, c.pair.b
     if not a.document or not b.document:
         return False
+    if _releases_differ(a, b):
+        return True
     if a.document != b.document:
         return bool(OF_DOCUMENT.match(c.a) or OF_DOCUMENT.match(c.b)) or _headings_fill(c)
     if a.kind == b.kind == "row":
         return _first_cell(a.text) != _first_cell(b.text)
     if _terms_differ(a.text, b.text) or _cases_differ(c.a, c.b):
+        return True
+    if _describes(c.a) and _describes(c.b):
         return True
     one, two = instruction(c.a), instruction(c.b)
     if one and two:
@@ -86,6 +95,21 @@ def _first_cell(row: str) -> str:
 
 def _is_parallel(c: Comparison) -> bool:
     return bool(c.replaced) and c.containment >= PARALLEL
+
+
+def _releases_differ(a: Sentence, b: Sentence) -> bool:
+    """Whether each is a note on a release of its own, in a list of changes."""
+    one, two = _told(a), _told(b)
+    first, second = ({w for w in words if RELEASE.fullmatch(w)} for words in (one, two))
+    return bool(first and second and not first & second and one & CHANGES and two & CHANGES)
+
+
+def _describes(text: str) -> bool:
+    """Whether the sentence says something of the entry that it stands under: "Default: 5.", "Returns the size."."""
+    match = INSTRUCTION.match(text)
+    if match and instruction(text):
+        return bool(match["verb"]) and match["verb"].endswith("s")
+    return bool(LEANING.match(text)) and not ELSEWHERE.match(text)
 
 
 def _terms_differ(a: str, b: str) -> bool:
@@ -132,9 +156,9 @@ def _headings_fill(c: Comparison) -> bool:
 
 
 def _told(sentence: Sentence) -> frozenset[str]:
-    """Return the words of the headings and of the document's name, identifiers taken apart."""
-    words = " ".join([*sentence.headings, sentence.document.rpartition("/")[2].partition(".")[0]])
-    return content_words(re.sub(r"[^\w]+|_", " ", words))
+    """Return the words of the headings and of the document's path, identifiers taken apart."""
+    words = " ".join([*sentence.headings, sentence.document.rpartition(".")[0].replace("/", " ")])
+    return content_words(re.sub(r"[^\w.\-]+|_", " ", words))
 
 
 def _fits(words: str, told: frozenset[str]) -> bool:

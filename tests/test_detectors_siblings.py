@@ -29,6 +29,9 @@ PARALLEL = [
     ("If the pattern matches, the line is kept.", "If the pattern does not match, the line is dropped."),
     ("If the path is found, it is returned.", "Otherwise, an error is raised."),
     ("- `32` Query the 32-bit registry.", "- `64` Query the 64-bit registry."),
+    ("Default: 5 seconds.", "Default: 10 seconds."),
+    ("This builder makes one page.", "This builder makes no page."),
+    ("Ensures that the method is on one line.", "Ensures that the macro is on one line."),
 ]
 CLASHES = [
     ("Keep the receipt for five years.", "Keep the receipt for three years."),
@@ -38,6 +41,8 @@ CLASHES = [
     ("The cache is kept in Redis.", "The cache is kept in Memcached."),
     ("Most guests arrive by train.", "All guests arrive by train."),
     ("The library is closed on Mondays.", "The library is open on Mondays."),
+    ("It must be paid within 30 days.", "It must be paid within 14 days."),
+    ("The current fee is 10 EUR.", "The current fee is 12 EUR."),
 ]
 
 
@@ -62,6 +67,14 @@ def test_pages_made_from_one_form_are_siblings_where_each_holds_what_it_is_about
     paths = ("help/add_library.rst", "help/add_executable.rst")
     assert is_sibling(a, b, paths) and not is_sibling(a, b, ("help/one.rst", "help/two.rst"))
     assert is_sibling(a, b, ("one.md", "two.md"), ("Library targets", "Executable targets"))
+
+
+def test_notes_on_two_releases_are_siblings_and_numbered_sections_are_not():
+    a, b = "The minimum supported version of the server is 3.7.", "The minimum supported version of the server is 3.9."
+    one_page = "News › Release 2.0 (2020-03-03)", "News › Release 2.1 (2020-04-03)"
+    assert is_sibling(a, b, headings=one_page) and not is_sibling(a, b, headings=one_page[:1] * 2)
+    assert is_sibling(a, b, ("docs/releases/v6.2.0.rst", "docs/releases/v6.5.0.rst"))
+    assert not is_sibling(a, b, headings=("2.1 Servers", "3.2 Versions"))
 
 
 def test_each_document_speaks_of_itself():
