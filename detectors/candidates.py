@@ -32,7 +32,8 @@ RARE = 12  # a word in more sentences than this does not point at a subject
 NO_STATEMENT = re.compile(
     r".*:\W*|\W*(?:See|Refer to|Read more|Click)\b.*|\W*(?:\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])|<?https?://\S+)\W*", re.S
 )
-MANY = 200  # sentences from which look-alikes about other subjects crowd out those about the same one
+MANY = 1_000  # sentences from which look-alikes about other subjects crowd out those about the same one
+FEW = 0.2  # from there on, the neighbours of a sentence as a share of k, and fewer the more sentences there are
 FEW_PASSAGES = 12  # a word in more passages than this does not say what a passage is about
 ENOUGH_PASSAGES = 8  # to meet by such words, the rarest first
 HNSW_FROM = 50_000  # below this an exact search takes as long as building a graph
@@ -128,10 +129,10 @@ def _fewer(k: int, n: int) -> int:
     The larger a collection, the more of a sentence's nearest speak of something else in the same form, so that pairs
     would grow faster than sentences.
 
-    >>> [_fewer(8, n) for n in (100, 400, 100_000)]
-    [8, 4, 1]
+    >>> [_fewer(8, n) for n in (1_000, 1_050, 100_000)]
+    [8, 2, 1]
     """
-    return max(1, round(k * min(1.0, MANY / n)))
+    return k if n <= MANY else max(1, round(k * FEW * MANY / n))
 
 
 def _of_one_subject(
