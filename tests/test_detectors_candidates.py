@@ -99,10 +99,12 @@ def test_look_alikes_do_not_crowd_out_the_same_subject(monkeypatch):
     assert ("p0000", "p0399") not in {(p.a.passage_id, p.b.passage_id) for p in candidate_pairs(sentences, vectors)}
 
 
-def test_look_alikes_get_fewer_as_a_collection_grows(monkeypatch):
+def test_look_alikes_get_few_in_a_large_collection_however_large(monkeypatch):
     monkeypatch.setattr(candidates, "MANY", 100)
-    per_sentence = [len(candidate_pairs(*crowd(n))) / n for n in (100, 400, 1600)]
-    assert per_sentence[0] > per_sentence[1] > per_sentence[2] > 0.4
+    small, large, larger = (len(candidate_pairs(*crowd(n))) / n for n in (100, 400, 1600))
+    assert small > 2 * large and 0.4 < larger < 1.1 * large
+    monkeypatch.setattr(candidates, "_fewer", lambda k, n: k)
+    assert len(candidate_pairs(*crowd(1600))) / 1600 > 1.1 * larger
 
 
 @pytest.mark.parametrize(
